@@ -1,0 +1,33 @@
+"""The errors of the algorithms.
+
+CalibrationError (Exception)
+├── PlanError (ValueError)          a sampling plan, task or setting that cannot be carried out
+├── ShapeError (ValueError)         an array whose shape or names do not fit the device
+├── NotEnoughData (ValueError)      too few usable samples for what was asked
+├── OutsideData (ValueError)        a recorded device was asked for a point it never saw
+└── ModelFileError (ValueError)     a stored model that is foreign, cut short or of a newer format
+"""
+
+
+class CalibrationError(Exception):
+    """Base of every error raised by `calibration`."""
+
+
+class PlanError(CalibrationError, ValueError):
+    """A sampling plan, task or setting cannot be carried out."""
+
+
+class ShapeError(CalibrationError, ValueError):
+    """An array's shape or names do not fit the device."""
+
+
+class NotEnoughData(CalibrationError, ValueError):
+    """Too few usable samples for what was asked."""
+
+
+class OutsideData(CalibrationError, ValueError):
+    """A recorded device was asked for a point that it never saw."""
+
+
+class ModelFileError(CalibrationError, ValueError):
+    """A stored model is foreign, cut short or of a newer format."""

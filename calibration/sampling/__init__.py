@@ -1,0 +1,1 @@
+"""What to drive, and how well it covers the input space."""

@@ -1,0 +1,1 @@
+"""QCoDeS instruments: the chips and the safety envelope around them."""

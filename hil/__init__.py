@@ -1,0 +1,1 @@
+"""The application: bench and experiment files, the run store, sessions, the command line, reports."""

@@ -1,0 +1,1 @@
+"""The PyVISA backend `hil`: PyVISA finds it by this module's name."""

@@ -1,0 +1,1 @@
+"""Emulated chips, instruments and benches, and the PyVISA backend to them."""

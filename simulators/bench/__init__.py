@@ -1,0 +1,1 @@
+"""An emulated bench: instruments wired to a chip."""

@@ -1,0 +1,41 @@
+"""The virtual clock on which every emulated thing advances."""
+
+import heapq
+import itertools
+from collections.abc import Callable
+
+
+class VirtualClock:
+    """Seconds since the bench was switched on, moved only by whoever waits.
+
+    Nothing here looks at the computer's own clock, so a session takes as long as its arithmetic and the
+    same commands always meet the same instants.
+    """
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+
+    @property
+    def now(self) -> float:
+        """Seconds since the start."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass; a negative or non-finite time raises ValueError."""
+        if not 0.0 <= seconds < float("inf"):
+            raise ValueError(f"time cannot advance by {seconds} s")
+        self.advance_to(self._now + seconds)
+
+    def advance_to(self, instant: float) -> None:
+        """Let time pass up to `instant`, firing what was scheduled on the way; the past is ignored."""
+        while self._events and self._events[0][0] <= instant:
+            due, _, action = heapq.heappop(self._events)
+            self._now = max(self._now, due)
+            action()
+        self._now = max(self._now, instant)
+
+    def schedule(self, instant: float, action: Callable[[], None]) -> None:
+        """Call `action` when the clock reaches `instant`; events at one instant keep their order."""
+        heapq.heappush(self._events, (instant, next(self._order), action))

@@ -1,0 +1,25 @@
+"""The errors of the emulator.
+
+    SimulatorError (Exception)
+    ├── BenchError (ValueError)        a bench description that cannot be emulated
+    ├── ModelError (ValueError)        a chip model or its file that cannot be used
+    └── ConvergenceError (ArithmeticError)   a solver that did not reach its tolerance
+
+What an instrument says through its error queue is not an exception here: see `simulators.scpi`.
+"""
+
+
+class SimulatorError(Exception):
+    """Base of every error raised by `simulators`."""
+
+
+class BenchError(SimulatorError, ValueError):
+    """A bench description cannot be emulated."""
+
+
+class ModelError(SimulatorError, ValueError):
+    """A chip model, or the file it is stored in, cannot be used."""
+
+
+class ConvergenceError(SimulatorError, ArithmeticError):
+    """A solver did not reach its tolerance."""

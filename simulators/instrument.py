@@ -1,0 +1,50 @@
+"""The seam between an emulated instrument and the doors to it."""
+
+from abc import ABC, abstractmethod
+
+from simulators.clock import VirtualClock
+
+
+class NothingToRead(Exception):  # noqa: N818 - a state of the output queue, not a fault
+    """The output queue is empty; `ready_at` is when an answer will be there, None if never."""
+
+    def __init__(self, ready_at: float | None = None) -> None:
+        super().__init__("the output queue is empty")
+        self.ready_at = ready_at
+
+
+class VirtualInstrument(ABC):
+    """A stateful object on a virtual clock that takes bytes and gives bytes.
+
+    A door (the PyVISA backend, a socket, a pseudo-terminal) calls these methods and nothing else; what the
+    instrument is wired to reaches it through its terminals, not through here.
+    """
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.clock = clock
+
+    @abstractmethod
+    def write(self, data: bytes, end: bool = True) -> None:
+        """Take bytes from the controller; `end` says that the transport marked the end of the message."""
+
+    @abstractmethod
+    def read(self, limit: int) -> tuple[bytes, bool]:
+        """Give at most `limit` bytes of the answer and whether that was its last one.
+
+        Raises NothingToRead when no answer is there at the clock's present time.
+        """
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Device clear: empty the input and output buffers, keep settings and the error queue."""
+
+    @abstractmethod
+    def status_byte(self) -> int:
+        """The status byte, as a serial poll reads it."""
+
+    @abstractmethod
+    def trigger(self) -> None:
+        """Group execute trigger."""
+
+    def query_timed_out(self) -> None:  # noqa: B027 - most protocols do not notice
+        """The controller gave up waiting for an answer."""

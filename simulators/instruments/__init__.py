@@ -1,0 +1,1 @@
+"""Personalities: instruments as their controllers see them."""

@@ -1,0 +1,1 @@
+"""The chips' physics: batched, differentiable torch models."""

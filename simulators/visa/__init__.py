@@ -1,0 +1,1 @@
+"""The PyVISA library whose resources are emulated instruments."""
