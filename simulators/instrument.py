@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from simulators.clock import VirtualClock
 
 
-class NothingToRead(Exception):  # noqa: N818 - a state of the output queue, not a fault
+class NothingToRead(Exception):
     """The output queue is empty; `ready_at` is when an answer will be there, None if never."""
 
     def __init__(self, ready_at: float | None = None) -> None:

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 def _registry() -> Any:
     import pint  # costs a few hundred milliseconds: only where a file is read
 
-    registry = pint.UnitRegistry(autoconvert_offset_to_baseunit=False)
+    registry: Any = pint.UnitRegistry(autoconvert_offset_to_baseunit=False)
     registry.define("@alias ohm = Ohm")
     return registry
 

@@ -50,7 +50,7 @@ class ElectrodeModel(Model):
 
     def forward(self, inputs: Tensor, controls: Tensor) -> Tensor:
         """See `Model.forward`; `controls` broadcasts against the leading axes of `inputs`."""
-        lead = torch.broadcast_shapes(inputs.shape[:-1], controls.shape[:-1])
+        lead = torch.broadcast_shapes(inputs.shape[:-1], controls.shape[:-1])  # type: ignore[no-untyped-call]
         parts = torch.cat((inputs.expand(*lead, -1), controls.expand(*lead, -1)), dim=-1)
         return self.current(parts[..., self._column])
 
