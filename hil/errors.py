@@ -1,86 +1,76 @@
-"""The errors of the application, and what each means for the exit code of the command line.
+"""The errors of the application.
 
-    HilError (Exception)                 1  failure
-    ├── ConfigError (ValueError)         2  a bench or experiment file that cannot be used
-    ├── RunError (RuntimeError)          1  a run folder that cannot be used
-    │   ├── RunExists (FileExistsError)
-    │   ├── NotARun (FileNotFoundError)
-    │   ├── NewerFormat (ValueError)
-    │   ├── DamagedRun (ValueError)
-    │   ├── RunBusy (BlockingIOError)    another process writes to it
-    │   ├── StoreFull (OSError)          4  the run cannot be written on; it is whole and resumable
-    │   └── StepMissing (LookupError)    2  a step was asked for whose forerunner is not done
-    ├── ImportRefused (ValueError)       2  a peer's file that is malformed or not safe to read
-    ├── AcceptanceMissed (ArithmeticError)  5  everything ran and the chip is not good enough
-    └── Interrupted (Exception)          130 or 143  stopped by a signal, after the safe state
+    HilError (Exception)
+    ├── ConfigError (ValueError)            a bench or experiment file, or a setting, that cannot be used
+    ├── ImportRefused (ValueError)          a foreign file that is not what it should be, or not safe to read
+    └── RunError                            a run folder that cannot be used as asked
+        ├── NotARun (ValueError)            no run in that folder
+        ├── RunExists (FileExistsError)     a new run where there is something already
+        ├── NewerFormat (ValueError)        written by a newer hil than this one
+        ├── DamagedRun (ValueError)         something committed is missing, cut short or altered
+        ├── RunBusy (BlockingIOError)       another process is writing to the run
+        ├── RunConflict (ValueError)        what is asked does not fit what the run already holds
+        ├── StepError (RuntimeError)        a step that cannot run now
+        └── DiskFull (OSError)              no room for what was to be written; the run is whole
 
-The drivers keep their own tree: an envelope violation ends with 3, an instrument fault with 4.
+What travels to the shell is `exit_status`: see `hil.cli.exit_codes`. A stop that was asked for by a signal
+is no error: see `hil.interrupts`.
 """
 
 
 class HilError(Exception):
     """Base of every error raised by `hil`."""
 
-    exit_code = 1
+    exit_status = 1
 
 
 class ConfigError(HilError, ValueError):
-    """A bench or experiment file cannot be used."""
+    """A bench or experiment file, or a setting, cannot be used."""
 
-    exit_code = 2
-
-
-class RunError(HilError, RuntimeError):
-    """A run folder cannot be used."""
-
-
-class RunExists(RunError, FileExistsError):
-    """A new run was asked for in a folder that is not empty."""
-
-
-class NotARun(RunError, FileNotFoundError):
-    """The folder holds no run."""
-
-
-class NewerFormat(RunError, ValueError):
-    """The run was written by a later version."""
-
-
-class DamagedRun(RunError, ValueError):
-    """Something that the run's own records promise is missing or altered."""
-
-
-class RunBusy(RunError, BlockingIOError):
-    """Another process writes to the run."""
-
-
-class StoreFull(RunError, OSError):
-    """The run cannot be written on; what is committed is whole and the run can be resumed."""
-
-    exit_code = 4
-
-
-class StepMissing(RunError, LookupError):
-    """A step was asked for whose forerunner is not done."""
-
-    exit_code = 2
+    exit_status = 2
 
 
 class ImportRefused(HilError, ValueError):
-    """A peer's file is malformed or not safe to read."""
+    """A foreign file is not what it should be, or not safe to read; nothing was executed or written."""
 
-    exit_code = 2
-
-
-class AcceptanceMissed(HilError, ArithmeticError):
-    """Everything ran, and the chip does not meet the stated acceptance."""
-
-    exit_code = 5
+    exit_status = 2
 
 
-class Interrupted(HilError):
-    """A signal stopped the session after it had reached the safe state."""
+class RunError(HilError):
+    """A run folder cannot be used as asked."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+
+class NotARun(RunError, ValueError):
+    """There is no run in that folder."""
+
+
+class RunExists(RunError, FileExistsError):
+    """A new run was asked for where there is something already."""
+
+
+class NewerFormat(RunError, ValueError):
+    """The run was written by a newer hil than this one."""
+
+
+class DamagedRun(RunError, ValueError):
+    """Something that was committed is missing, cut short or altered."""
+
+
+class RunBusy(RunError, BlockingIOError):
+    """Another process is writing to the run."""
+
+
+class RunConflict(RunError, ValueError):
+    """What is asked does not fit what the run already holds."""
+
+
+class StepError(RunError, RuntimeError):
+    """A step cannot run now."""
+
+    exit_status = 2
+
+
+class DiskFull(RunError, OSError):
+    """There was no room for what was to be written; everything committed before is whole."""
+
+    exit_status = 4

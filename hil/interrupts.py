@@ -10,17 +10,15 @@ import threading
 from types import FrameType
 from typing import Any, Self
 
-from hil.errors import Interrupted
-
 _NOW = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
-class StopNow(BaseException):
-    """Raised where the program stands, so that no `except Exception` on the way can swallow it."""
+class Stopped(BaseException):
+    """A stop that was asked for; not an Exception, so that nothing on the way to the safe state swallows it."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.exit_code = 130 if number == signal.SIGINT else 143
+    def __init__(self, reason: str, number: int) -> None:
+        super().__init__(reason)
+        self.exit_status = 130 if number == signal.SIGINT else 143
 
 
 class Interrupts:
@@ -49,9 +47,9 @@ class Interrupts:
         self._before.clear()
 
     def checkpoint(self) -> None:
-        """Where a session may stop with nothing half done; raises Interrupted after a first SIGINT."""
+        """Where a session may stop with nothing half done; raises Stopped after a first SIGINT."""
         if self.stopping:
-            raise Interrupted("interrupted: the batch was finished first", 130)
+            raise Stopped("interrupted by SIGINT, after what was begun was finished", signal.SIGINT)
 
     def hold(self) -> "Hold":
         """A stretch that no signal may cut, such as the way to the safe state."""
@@ -67,7 +65,11 @@ class Interrupts:
         if self._held:
             self._pending = number
             return
-        raise StopNow(number)
+        raise _stopped(number)
+
+
+def _stopped(number: int) -> Stopped:
+    return Stopped(f"stopped by {signal.Signals(number).name}", number)
 
 
 class Hold:
@@ -84,4 +86,4 @@ class Hold:
         interrupts._held -= 1
         if not interrupts._held and interrupts._pending is not None and kind is None:
             number, interrupts._pending = interrupts._pending, None
-            raise StopNow(number)
+            raise _stopped(number)

@@ -21,8 +21,8 @@ class TrafficLog:
         """Trace an open `pyvisa` resource, whose instrument is called `name`."""
         resource.visalib = TracedLibrary(resource.visalib, name, self)
 
-    def sent(self, name: str, message: bytes, status: object) -> None:
-        """Record one write."""
+    def sent(self, name: str, message: bytes, status: int) -> None:
+        """Record one write and the VISA status it ended with."""
         fields: dict[str, Any] = {"instrument": name, "t": time.monotonic()}
         if len(message) <= _INLINE and message.isascii():
             fields["text"] = message.decode("ascii").rstrip("\r\n")
@@ -31,8 +31,8 @@ class TrafficLog:
             fields["block"] = [self._blocks.tell(), len(message)]
             self._blocks.write(message)
             self._blocks.flush()
-        if int(getattr(status, "value", status) or 0) < 0:
-            fields["status"] = str(status)
+        if status < 0:
+            fields["status"] = status
         self._emit("write", **fields)
 
 
@@ -50,7 +50,7 @@ class TracedLibrary:
         try:
             count, status = self._library.write(session, data)
         except Exception as error:
-            self._log.sent(self._name, bytes(data), getattr(error, "error_code", -1))
+            self._log.sent(self._name, bytes(data), int(getattr(error, "error_code", -1)))
             raise
-        self._log.sent(self._name, bytes(data), status)
+        self._log.sent(self._name, bytes(data), int(status))
         return count, status

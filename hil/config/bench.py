@@ -58,7 +58,7 @@ class ElectrodeSection(Section):
     def _ordered(self) -> Self:
         if not self.low <= 0 <= self.high or self.low == self.high:
             raise ValueError(
-                f"the range {self.low:g} V to {self.high:g} V does not hold 0 V, the voltage at rest; widen it"
+                f"the range {self.low:g} V to {self.high:g} V does not hold 0 V, the rest voltage; widen it"
             )
         return self
 
@@ -116,8 +116,8 @@ class ChipSection(Section):
         for name, electrode in self.electrodes.items():
             if electrode.channel in channels:
                 raise ValueError(
-                    f"electrode {name} is on channel {electrode.channel}, and so is {channels[electrode.channel]}; "
-                    "give each its own"
+                    f"electrode {name} is on channel {electrode.channel}, "
+                    f"and so is {channels[electrode.channel]}; give each its own"
                 )
             channels[electrode.channel] = name
         if self.readout.electrode in self.electrodes:
@@ -126,8 +126,9 @@ class ChipSection(Section):
             )
         if self.aperture + self.readout.settling > 1 / self.sample_rate:
             raise ValueError(
-                f"a sample lasts {1e6 / self.sample_rate:g} µs, less than the settling of "
-                f"{self.readout.settling * 1e6:g} µs and the aperture of {self.aperture * 1e6:g} µs; lower sample_rate"
+                f"a sample lasts {1e6 / self.sample_rate:g} µs, less than settling "
+                f"({self.readout.settling * 1e6:g} µs) and aperture ({self.aperture * 1e6:g} µs) together; "
+                "lower sample_rate"
             )
         return self
 

@@ -72,7 +72,7 @@ def _fault(path: Path, lines: dict[Key, int], fault: dict[str, Any], kind: type[
         if (*known, part) in lines:
             known = (*known, part)
     line = lines.get(known, 1)
-    name = ".".join(str(part) for part in (known if fault["type"] != "missing" else key)) or "the file"
+    name = ".".join(str(part) for part in (known if fault["type"] != "missing" else key))
     where = f"{path}:{line}"
     if fault["type"] == "extra_forbidden":
         hint = difflib.get_close_matches(str(key[-1]), _keys(kind, key[:-1]), n=1)
@@ -83,8 +83,9 @@ def _fault(path: Path, lines: dict[Key, int], fault: dict[str, Any], kind: type[
         return f"{where}: {name} is missing; add it"
     message = fault["msg"].removeprefix("Value error, ")
     value = fault["input"]
+    name = f"{name}: " if name else ""
     shown = "" if isinstance(value, dict | list) or repr(value) in message else f"{value!r}: "
-    return f"{where}: {name}: {shown}{message[0].lower() + message[1:]}"
+    return f"{where}: {name}{shown}{message[0].lower() + message[1:]}"
 
 
 def _keys(kind: Any, path: Key) -> list[str]:
