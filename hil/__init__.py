@@ -4,10 +4,10 @@
 
     hil.init("dnpu", "mylab")
     run = hil.calibrate("mylab/experiment.yaml")
-    print(run.metrics["surrogate"]["test_rmse_A"])
+    print(run.metrics["surrogate"]["rmse_A"])
 
-Whatever the command line does, a function of the same name here does. They are loaded when first used, so that
-`import hil` costs nothing.
+Whatever the command line does, a function of the same name here does. Each is loaded when first used, so
+that `import hil` costs nothing.
 """
 
 from importlib import import_module

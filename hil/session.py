@@ -57,6 +57,15 @@ class Session:
         """The status of a step: pending, running, done, failed or interrupted."""
         return self.store.status(step)
 
+    @contextmanager
+    def resumable(self) -> Iterator[None]:
+        """Tell whoever is stopped in here how to go on."""
+        try:
+            yield
+        except BaseException as error:
+            error.add_note(f"the run is whole and can be resumed: hil calibrate {self.folder}")
+            raise
+
     def note(self, section: str, figures: dict[str, Any]) -> None:
         """Put figures into the run's metrics.json."""
         metrics = self.metrics()

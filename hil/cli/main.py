@@ -13,8 +13,8 @@ from hil.cli.exit_codes import exit_code
 app = typer.Typer(
     name="hil",
     help="Calibrate unconventional computing chips on a real bench or an emulated one.",
-    epilog="Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 refused for safety, 4 instrument or disk, "
-    "5 acceptance missed, 130/143 interrupted after the safe state.",
+    epilog="Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 refused for safety, "
+    "4 instrument or disk, 5 acceptance missed, 130/143 interrupted after the safe state.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
