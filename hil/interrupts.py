@@ -14,7 +14,7 @@ _NOW = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if h
 
 
 class Stopped(BaseException):
-    """A stop that was asked for; not an Exception, so that nothing on the way to the safe state swallows it."""
+    """A stop that was asked for; no Exception, so that nothing on the way to the safe state swallows it."""
 
     def __init__(self, reason: str, number: int) -> None:
         super().__init__(reason)

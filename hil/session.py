@@ -50,7 +50,8 @@ class Session:
         """StepError unless `step` is done."""
         if self.status(step) != "done":
             raise StepError(
-                f"{self.folder}: {wanted_by} needs {step}, which is {self.status(step)}; run: hil {step} {self.folder}"
+                f"{self.folder}: {wanted_by} needs {step}, which is {self.status(step)}; "
+                f"run: hil {step} {self.folder}"
             )
 
     def status(self, step: str) -> str:
@@ -153,7 +154,8 @@ def check_together(experiment: ExperimentFile, bench: BenchFile, path: Path) -> 
         low, high = electrodes[name].low, electrodes[name].high
         if not low <= value <= high:
             raise ConfigError(
-                f"{path}: {what}: {value:g} V is outside {name}'s range {low:g} V to {high:g} V; choose one inside"
+                f"{path}: {what}: {value:g} V is outside {name}'s range {low:g} V to {high:g} V; "
+                "choose one inside"
             )
 
 
