@@ -122,4 +122,12 @@ def _summarise(session: Session, plan: ReferencePlan, table: BatchTable) -> None
     by_batch = data["outputs"].reshape(table.committed, table.rows_per_batch, -1)
     usable = flags.reshape(table.committed, -1)[references] == 0
     found = repeatability(by_batch[references], np.array([spent[k] for k in references]), usable)
-    session.note("repeatability", found.as_dict())
+    session.note(
+        "repeatability",
+        {
+            "repeatability_A": float(found.repeatability[0]),
+            "with_drift_A": float(found.with_drift[0]),
+            "short_term_A": float(found.short_term[0]),
+            **found.as_dict(),
+        },
+    )
