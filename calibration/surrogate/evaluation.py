@@ -78,7 +78,7 @@ class Evaluation:
     mae_A: float
     bias_A: float
     worst_A: float
-    r2: float
+    r2: float | None
     repeatability_A: float | None
     over_repeatability: float | None
     output_bins: tuple[OutputBin, ...]
@@ -127,7 +127,7 @@ def evaluate(
         mae_A=float(np.abs(error).mean()),
         bias_A=float(error.mean()),
         worst_A=float(np.abs(error).max()),
-        r2=1.0 - rmse**2 / variance if variance > 0.0 else math.nan,
+        r2=1.0 - rmse**2 / variance if variance > 0.0 else None,
         repeatability_A=repeatability_A,
         over_repeatability=rmse / repeatability_A if repeatability_A else None,
         output_bins=_against_output(measured, error, bins),

@@ -1,15 +1,16 @@
 """The surrogate itself: a fully connected network from electrode voltages to a current."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from calibration.errors import PlanError
+from calibration.errors import ModelFileError, PlanError
 from calibration.surrogate.dataset import Dataset
 from simulators.models.model import ElectrodeModel
+from simulators.models.network import NetworkChip
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -17,6 +18,8 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "silu": nn.SiLU,
     "tanh": nn.Tanh,
 }
+
+_NOISE = "log_variance_layer"
 
 # Bounds of the logarithm of the variance in units of the targets' spread: 0.0025 to 20 of them.
 _LOG_VARIANCE = (-12.0, 6.0)
@@ -83,39 +86,93 @@ class SurrogateNetwork(ElectrodeModel):
 
     def current(self, voltages: Tensor) -> Tensor:
         """Predicted current (..., 1) in A for `voltages` (..., n_in) in V, in the voltages' precision."""
-        answer = self.body(self._scaled(voltages))[..., :1]
-        return answer.to(voltages.dtype) * self.scale_A + self.offset_A
+        return self._mean(self.body(self._scaled(voltages)), voltages)
 
     def noise(self, voltages: Tensor) -> Tensor:
         """Predicted standard deviation (..., 1) in A of one reading at `voltages` (..., n_in) in V.
 
         Raises PlanError for a network trained without `likelihood`.
         """
+        return self.current_and_noise(voltages)[1]
+
+    def current_and_noise(self, voltages: Tensor) -> tuple[Tensor, Tensor]:
+        """`current` and `noise` of one pass."""
         if not self.likelihood:
             raise PlanError("this surrogate was trained without likelihood, so it knows no noise")
-        spread = torch.exp(0.5 * log_variance(self.body(self._scaled(voltages))))
-        return spread.to(voltages.dtype) * self.scale_A
+        answer = self.body(self._scaled(voltages))
+        spread = torch.exp(0.5 * log_variance(answer)).to(voltages.dtype)
+        return self._mean(answer, voltages), spread * self.scale_A.to(voltages.dtype)
 
-    def folded(self) -> list[tuple[Tensor, Tensor]]:
-        """The layers' (weight, bias) in float64, for volts in and amperes out, without the noise."""
-        linear = [layer for layer in self.body if isinstance(layer, nn.Linear)]
-        layers = [(layer.weight.detach().double(), layer.bias.detach().double()) for layer in linear]
-        weight, bias = layers[0]
-        gain = 2.0 / (self.high - self.low)
-        shift = -(self.high + self.low) / (self.high - self.low)
-        layers[0] = (weight * gain, bias + weight @ shift)
-        weight, bias = layers[-1]
-        layers[-1] = (weight[:1] * self.scale_A, bias[:1] * self.scale_A + self.offset_A)
-        return layers
+    def to_network(self, origin: str = "", facts: Mapping[str, Any] | None = None) -> NetworkChip:
+        """This surrogate as a chip that can be stored, with the same weights; `facts` go on its card.
+
+        A stored chip has one output, so the layer that predicts the noise goes among the facts.
+        """
+        layers = [(layer.weight.detach(), layer.bias.detach()) for layer in self._linear()]
+        facts = dict(facts or {})
+        if self.likelihood:
+            weight, bias = layers[-1]
+            facts[_NOISE] = {"weight": weight[1].tolist(), "bias": bias[1].item()}
+            layers[-1] = (weight[:1], bias[:1])
+        return NetworkChip(
+            layers,
+            self.activation,
+            self.electrodes,
+            self.low,
+            self.high,
+            input_offset_V=0.5 * (self.low + self.high),
+            input_scale_V=0.5 * (self.high - self.low),
+            output_offset_A=self.offset_A,
+            output_scale_A=self.scale_A,
+            origin=origin,
+            facts=facts,
+        )
+
+    @classmethod
+    @torch.no_grad()
+    def from_network(cls, chip: NetworkChip) -> Self:
+        """The surrogate that `chip` stores, or, of another's network, one that answers as it does.
+
+        Raises ModelFileError for a network with several outputs, no hidden layer or another activation.
+        """
+        if chip.activation not in ACTIVATIONS or chip.n_outputs != 1 or len(chip.layers) < 2:
+            raise ModelFileError(
+                f"a network of {len(chip.layers)} layers, {chip.n_outputs} outputs and {chip.activation} "
+                f"is no surrogate: that has hidden layers, one output and one of {', '.join(ACTIVATIONS)}"
+            )
+        noise = chip.facts.get(_NOISE)
+        surrogate = cls(
+            chip.electrodes,
+            chip.low.tolist(),
+            chip.high.tolist(),
+            offset_A=chip.output_offset_A.item(),
+            scale_A=chip.output_scale_A.item(),
+            hidden=chip.sizes[1:-1],
+            activation=chip.activation,
+            likelihood=noise is not None,
+        )
+        linear = surrogate._linear()
+        for layer, (weight, bias) in zip(linear, _weights(chip), strict=True):
+            layer.weight[: len(weight)], layer.bias[: len(bias)] = weight, bias
+        if noise is not None:
+            linear[-1].weight[1], linear[-1].bias[1] = torch.tensor(noise["weight"]), noise["bias"]
+        return surrogate
+
+    def _mean(self, answer: Tensor, voltages: Tensor) -> Tensor:
+        mean = answer[..., :1].to(self.offset_A.dtype)
+        return (self.offset_A + self.scale_A * mean).to(voltages.dtype)
 
     def _scaled(self, voltages: Tensor) -> Tensor:
         scaled = (2.0 * voltages - (self.low + self.high)) / (self.high - self.low)
         return scaled.to(self.body[0].weight.dtype)  # type: ignore[arg-type]
 
+    def _linear(self) -> list[nn.Linear]:
+        return [layer for layer in self.body if isinstance(layer, nn.Linear)]
+
     @torch.no_grad()
     def _initialise(self, generator: torch.Generator) -> None:
         # He et al. 2015, arXiv 1502.01852: the variance that ReLU layers keep; the last layer starts small.
-        linear = [layer for layer in self.body if isinstance(layer, nn.Linear)]
+        linear = self._linear()
         for layer in linear:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
             nn.init.zeros_(layer.bias)
@@ -125,3 +182,12 @@ class SurrogateNetwork(ElectrodeModel):
 def log_variance(answer: Tensor) -> Tensor:
     """The bounded log-variance (..., 1), in units of the spread squared, of a body's `answer` (..., 2)."""
     return answer[..., 1:].clamp(*_LOG_VARIANCE)
+
+
+def _weights(chip: NetworkChip) -> list[tuple[Tensor, Tensor]]:
+    """The layers of `chip` for inputs scaled to ±1 by range, whatever scaling it has of its own."""
+    layers = [(layer.weight, layer.bias) for layer in chip.layers if isinstance(layer, nn.Linear)]
+    weight, bias = layers[0]
+    gain = (0.5 * (chip.high - chip.low) / chip.input_scale_V).to(weight.dtype)
+    shift = ((0.5 * (chip.low + chip.high) - chip.input_offset_V) / chip.input_scale_V).to(weight.dtype)
+    return [(weight * gain, bias + weight @ shift), *layers[1:]]

@@ -150,6 +150,7 @@ class Trainer:
             tensors,
             {
                 "format": "hil-training/1",
+                "samples": len(self.dataset.train),
                 "plan": asdict(self.plan),
                 "history": [asdict(epoch) for epoch in self.history],
                 "cooling": list(self._cooling) if self._cooling else None,
@@ -235,6 +236,11 @@ class Trainer:
         if state.record.get("format") != "hil-training/1":
             raise ModelFileError(
                 f"training state of format {state.record.get('format')!r}, not hil-training/1"
+            )
+        if state.record["samples"] != len(self.dataset.train):
+            raise ModelFileError(
+                f"the stored training had {state.record['samples']} samples, this one has "
+                f"{len(self.dataset.train)}; start a new one"
             )
         if state.record["plan"] != asdict(self.plan):
             raise ModelFileError("the stored training followed another plan; start a new one")

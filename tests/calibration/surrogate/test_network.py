@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from calibration.errors import PlanError
+from calibration.errors import ModelFileError, PlanError
 from calibration.surrogate import SurrogateNetwork, predict
+from simulators.models.network import NetworkChip
 
 LOW, HIGH = (-1.2, -0.7, -0.5), (0.6, 0.3, 0.5)
 
@@ -23,17 +24,35 @@ def test_the_default_has_the_weights_of_the_published_surrogates():
     assert sum(weight.numel() for weight in chip.body.parameters()) == 33_571
 
 
-def test_folded_layers_answer_as_the_network_does():
-    for likelihood in (False, True):
-        chip = network(likelihood=likelihood, hidden=(20, 20))
-        x = voltages()
-        hidden = x
-        layers = chip.folded()
-        for weight, bias in layers[:-1]:
-            hidden = torch.relu(hidden @ weight.T + bias)
-        weight, bias = layers[-1]
-        torch.testing.assert_close(
-            hidden @ weight.T + bias, chip.current(x).detach(), rtol=0, atol=5e-9 * 1e-5
+@pytest.mark.parametrize("likelihood", [False, True])
+def test_a_stored_surrogate_comes_back_exactly(tmp_path, likelihood):
+    original = network(likelihood=likelihood, hidden=(20, 20))
+    x = voltages()
+    original.to_network("a test", {"run": 3}).save(tmp_path)
+    stored = NetworkChip.load(tmp_path)
+    assert stored.facts["run"] == 3
+    torch.testing.assert_close(stored.current(x), original.current(x), rtol=1e-6, atol=0)
+    back = SurrogateNetwork.from_network(stored)
+    torch.testing.assert_close(back.current(x), original.current(x), rtol=0, atol=0)
+    assert back.likelihood == likelihood
+    if likelihood:
+        torch.testing.assert_close(back.noise(x), original.noise(x), rtol=0, atol=0)
+
+
+def test_another_network_becomes_a_surrogate_that_answers_alike():
+    generator = torch.Generator().manual_seed(0)
+    layers = [
+        (torch.randn(9, 3, generator=generator), torch.randn(9, generator=generator)),
+        (torch.randn(1, 9, generator=generator), torch.randn(1, generator=generator)),
+    ]
+    chip = NetworkChip(layers, "tanh", ("a", "b", "c"), LOW, HIGH, input_offset_V=0.1, input_scale_V=2.0)
+    x = voltages()
+    torch.testing.assert_close(
+        SurrogateNetwork.from_network(chip).current(x), chip.current(x), rtol=1e-5, atol=1e-15
+    )
+    with pytest.raises(ModelFileError, match="1 layers"):
+        SurrogateNetwork.from_network(
+            NetworkChip(layers[1:], "relu", list("abcdefghi"), [-1.0] * 9, [1.0] * 9)
         )
 
 
