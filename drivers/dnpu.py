@@ -1,7 +1,7 @@
 """A dopant network processing unit on its bench, as a QCoDeS instrument."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from qcodes.instrument import Instrument, InstrumentModule
 from qcodes.parameters import Parameter
@@ -221,6 +221,12 @@ class DNPU(Instrument):
     def get_idn(self) -> dict[str, str | None]:
         """The chip as QCoDeS identifies an instrument."""
         return {"vendor": None, "model": "dnpu", "serial": self._identity["name"], "firmware": None}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Go to the safe state and let the instruments go; a second call does nothing.

@@ -133,12 +133,16 @@ class ChipHardware:
         calibration = self.calibrated()
         batch, samples, _ = inputs.shape
         envelope, dt_s = self.outputs.envelope, self.timing.dt_s
+        # What can be refused without asking the hardware is refused first; joint limits need the others.
         alone = SafetyEnvelope([envelope.channels[row] for row in rows])
-        for element in inputs:  # what can be refused without asking the hardware is refused first
-            alone.check(element, dt_s, slew_fraction=self.timing.slew_fraction)
-        start = self.outputs.stand()
+        for k, element in enumerate(inputs):
+            with _naming(k, batch):
+                alone.check(element, dt_s, slew_fraction=self.timing.slew_fraction)
+        start = ends = self.outputs.stand()
+        for k in range(batch):
+            with _naming(k, batch):
+                envelope.check(self._whole(inputs, Part(k, 0, samples), rows, start), dt_s)
         pieces = list(split(batch, samples, self._longest(), self._overhead()))
-        ends = start
         for parts in pieces:
             whole = [self._whole(inputs, part, rows, start) for part in parts]
             envelope.check(join(envelope, ends, whole, dt_s, self.hold).waveform, dt_s, ends)
@@ -151,12 +155,13 @@ class ChipHardware:
                 for part, reading in zip(parts, read, strict=True):
                     volts[part.element, part.first : part.stop] = reading
                     if part.first:  # the waveform paused here
-                        flags[part.element, part.first] |= Flag.LATE
+                        flags[part.element, part.first] |= np.uint8(Flag.LATE)
         self._readings += volts.size
         limit = min(_NEAR_SATURATION * self.readout.saturation_V, self.digitizer.range_V)
-        flags[~(np.abs(volts) < limit)] |= Flag.CLIPPED
+        flags[~(np.abs(volts) < limit)] |= np.uint8(Flag.CLIPPED)
         full_scale = self.digitizer.range_V
-        return calibration.current_A(np.clip(volts, -full_scale, full_scale)), flags
+        finite = np.nan_to_num(np.clip(volts, -full_scale, full_scale), nan=full_scale)
+        return calibration.current_A(finite), flags
 
     def safe_state(self) -> None:
         """Bring everything to rest in a fixed order: electrodes, reference, digitizer.
@@ -253,3 +258,14 @@ class ChipHardware:
         envelope = self.outputs.envelope
         step = np.minimum(envelope.max_slew_V_per_s * self.timing.dt_s, envelope.max_step_V)
         return math.ceil(float(((envelope.high_V - envelope.low_V) / step).max())) + 1 + self.hold
+
+
+@contextmanager
+def _naming(element: int, batch: int) -> Iterator[None]:
+    """Say which waveform of a batch was refused."""
+    try:
+        yield
+    except EnvelopeError as error:
+        if batch > 1:
+            error.args = (f"waveform {element}: {error}",)
+        raise

@@ -10,7 +10,7 @@ import numpy as np
 
 from drivers.errors import InstrumentError
 from drivers.response import Array
-from drivers.visa import exchange
+from drivers.visa import Line
 
 if TYPE_CHECKING:
     from qcodes.instrument_drivers.Keysight import Keysight34465A
@@ -27,9 +27,9 @@ class KeysightDigitizer:
 
     def __init__(self, meter: "Keysight34465A", range_V: float = 10.0) -> None:
         self._meter: Any = meter
-        self._address = str(meter.address)
+        self._line = Line(meter)
         self._range_V = range_V
-        with self._exchange("setting up"):
+        with self._line.exchange("setting up"):
             self._errors()  # what others left behind is not ours
             meter.sense_function("DC Voltage")
             meter.range(range_V)
@@ -46,7 +46,7 @@ class KeysightDigitizer:
     @property
     def address(self) -> str:
         """Where the instrument is, as it was opened."""
-        return self._address
+        return self._line.address
 
     @property
     def max_readings(self) -> int:
@@ -65,12 +65,12 @@ class KeysightDigitizer:
 
     def identity(self) -> str:
         """The answer to `*IDN?`; raises InstrumentError or InstrumentTimeout."""
-        with self._exchange("asking who it is"):
+        with self._line.exchange("asking who it is"):
             return str(self._meter.ask("*IDN?")).strip()
 
     def errors(self) -> list[str]:
         """Read and empty the error queue, oldest first."""
-        with self._exchange("reading its error queue"):
+        with self._line.exchange("reading its error queue"):
             return self._errors()
 
     def arm(self, readings: int, period_s: float, aperture_s: float, delay_s: float) -> None:
@@ -78,7 +78,7 @@ class KeysightDigitizer:
 
         Reading the error queue last also makes sure that the meter waits before anybody triggers it.
         """
-        with self._exchange("arming"):
+        with self._line.exchange("arming"):
             self._configure("EXT", readings, aperture_s, delay_s)
             self._meter.sample.source("TIM")
             self._meter.sample.timer(float(period_s))
@@ -95,12 +95,12 @@ class KeysightDigitizer:
         volts = self._fetch(timeout_s)
         self._raise_errors("measuring")
         if len(volts) != wanted:
-            raise InstrumentError(f"{self._address}: {len(volts)} readings where {wanted} were armed")
+            raise InstrumentError(f"{self.address}: {len(volts)} readings where {wanted} were armed")
         return volts
 
     def read(self, readings: int, aperture_s: float, delay_s: float) -> Array:
         """Take readings at once, one after the other, shape (readings,) in V; overload reads as +-inf."""
-        with self._exchange("measuring"):
+        with self._line.exchange("measuring"):
             self._configure("IMM", readings, aperture_s, delay_s)
             self._meter.sample.source("IMM")
             self._meter.init_measurement()
@@ -112,15 +112,15 @@ class KeysightDigitizer:
     def abort(self) -> None:
         """Leave the wait for the trigger or the measurement under way."""
         self._armed = 0
-        with self._exchange("aborting"):
+        with self._line.exchange("aborting"):
             self._meter.abort_measurement()
             self._restore_text()
 
     def recover(self) -> None:
-        """Clear the interface, leave the measurement and drop stale errors."""
+        """Clear the line, leave the measurement and drop stale errors."""
         self._armed = 0
-        with self._exchange("clearing the interface"):
-            self._meter.visa_handle.clear()
+        self._line.resynchronise()
+        with self._line.exchange("starting over"):
             self._meter.abort_measurement()
             self._restore_text()
             self._errors()
@@ -144,7 +144,7 @@ class KeysightDigitizer:
         self._meter.write("FORMat:DATA ASCii")
 
     def _takes_blocks(self) -> bool:
-        with self._exchange("asking for binary readings"):
+        with self._line.exchange("asking for binary readings"):
             self._meter.write("FORMat:BORDer NORMal")
             self._meter.write("FORMat:DATA REAL,64")
             refused = self._errors()
@@ -153,7 +153,10 @@ class KeysightDigitizer:
         return not refused
 
     def _fetch(self, timeout_s: float) -> Array:
-        with self._exchange(f"waiting {timeout_s:.3g} s for readings"), self._meter.timeout.set_to(timeout_s):
+        with (
+            self._line.exchange(f"waiting {timeout_s:.3g} s for readings"),
+            self._meter.timeout.set_to(timeout_s),
+        ):
             if not self._binary:
                 return np.asarray(self._meter.fetch(), dtype=float)
             block = self._meter.visa_handle.query_binary_values(
@@ -174,7 +177,4 @@ class KeysightDigitizer:
 
     def _raise_errors(self, what: str) -> None:
         if said := self.errors():
-            raise InstrumentError(f"{self._address}: {'; '.join(said)} while {what}")
-
-    def _exchange(self, what: str) -> Any:
-        return exchange(what, self._address)
+            raise InstrumentError(f"{self.address}: {'; '.join(said)} while {what}")

@@ -162,19 +162,22 @@ class Outputs:
         """Bring every output to 0 V within its slew limit, whatever fails on the way.
 
         All outputs move together and arrive together, so that joint limits hold on the way as well.
-        Every output is tried; then SafeStateError names those that are not known to stand at 0 V. An
-        interrupt (Ctrl-C) is held back until all have been tried.
+        Every output is tried; then SafeStateError names those that are not known to stand at 0 V. What
+        an interrupt (Ctrl-C) cuts short is done once more, and the interrupt held back to the end.
         """
         failures: list[str] = []
         interrupts: list[BaseException] = []
 
         def attempt(what: str, action: Callable[[], object]) -> None:
-            try:
-                action()
-            except Exception as error:
-                failures.append(f"{what}: {error}")
-            except BaseException as interrupt:
-                interrupts.append(interrupt)
+            for _ in range(2):
+                try:
+                    action()
+                except Exception as error:
+                    failures.append(f"{what}: {error}")
+                except BaseException as interrupt:
+                    interrupts.append(interrupt)
+                    continue
+                return
 
         attempt("stopping waveforms", lambda: self.source.abort(self._channels))
         stands = np.array([self._try_read_back(channel, interrupts) for channel in self._channels])

@@ -14,7 +14,7 @@ import pyvisa.errors
 
 from drivers.errors import InstrumentError, InstrumentTimeout
 from drivers.response import Array
-from drivers.visa import exchange
+from drivers.visa import Line
 
 if TYPE_CHECKING:
     from qcodes_contrib_drivers.drivers.QDevil.QDAC2 import QDac2
@@ -34,7 +34,7 @@ class Qdac2Source:
 
     def __init__(self, dac: "QDac2", trigger_output: int) -> None:
         self._dac: Any = dac
-        self._address = str(dac.address)
+        self._line = Line(dac)
         self._trigger_output = trigger_output
         self._trigger: Any = None
         self._lists: dict[int, Any] = {}
@@ -42,21 +42,21 @@ class Qdac2Source:
     @property
     def address(self) -> str:
         """Where the instrument is, as it was opened."""
-        return self._address
+        return self._line.address
 
     def identity(self) -> str:
         """The answer to `*IDN?`; raises InstrumentError or InstrumentTimeout."""
-        with self._exchange("asking who it is"):
+        with self._line.exchange("asking who it is"):
             return str(self._dac.ask("*IDN?")).strip()
 
     def errors(self) -> list[str]:
         """Read and empty the error queue, oldest first."""
-        with self._exchange("reading its error queue"):
+        with self._line.exchange("reading its error queue"):
             return _split(self._dac.errors())
 
     def output_range(self, channel: int) -> tuple[float, float]:
         """Lowest and highest voltage of the channel's present range in V."""
-        with self._exchange(f"asking the range of channel {channel}"):
+        with self._line.exchange(f"asking the range of channel {channel}"):
             output = self._dac.channel(channel)
             if str(output.output_range()).strip().lower() == "low":
                 return float(output.output_low_range_minimum_V()), float(output.output_low_range_maximum_V())
@@ -64,18 +64,18 @@ class Qdac2Source:
 
     def set_slew_limit(self, channel: int, slew_V_per_s: float) -> None:
         """Set the DC slew limit, which holds for fixed voltages, lists and sweeps alike."""
-        with self._exchange(f"setting the slew limit of channel {channel}"):
+        with self._line.exchange(f"setting the slew limit of channel {channel}"):
             # The driver takes 0.01 V/s and more; less than that is asked for only close to 0 V.
             self._dac.channel(channel).dc_slew_rate_V_per_s(max(float(slew_V_per_s), 0.01))
 
     def read_back(self, channel: int) -> float:
         """The voltage the channel puts out now, in V."""
-        with self._exchange(f"reading back channel {channel}"):
+        with self._line.exchange(f"reading back channel {channel}"):
             return float(self._dac.channel(channel).dc_last_V())
 
     def set_static(self, channel: int, voltage_V: float) -> None:
         """Switch the channel to a constant voltage, to which it moves at its slew limit."""
-        with self._exchange(f"setting channel {channel}"):
+        with self._line.exchange(f"setting channel {channel}"):
             self._dac.channel(channel).dc_constant_V(float(voltage_V))
 
     def arm(self, waveforms: Mapping[int, Array], dt_s: float) -> None:
@@ -85,7 +85,7 @@ class Qdac2Source:
         """
         self._take_down()
         try:
-            with self._exchange("loading waveforms"):
+            with self._line.exchange("loading waveforms"):
                 self._trigger = self._dac.allocate_trigger()
                 self._dac.connect_external_trigger(self._trigger_output, self._trigger, _TRIGGER_WIDTH_s)
                 for channel, waveform in waveforms.items():
@@ -104,7 +104,7 @@ class Qdac2Source:
         """Raise the internal trigger: the lists start and the trigger output pulses."""
         if self._trigger is None:
             raise InstrumentError(f"{self.address}: nothing is armed")
-        with self._exchange("starting the waveforms"):
+        with self._line.exchange("starting the waveforms"):
             self._dac.trigger(self._trigger)
 
     def finish(self, timeout_s: float) -> None:
@@ -115,7 +115,7 @@ class Qdac2Source:
         try:
             deadline = time.monotonic() + timeout_s
             for channel, playing in self._lists.items():
-                with self._exchange(f"waiting for channel {channel}"):
+                with self._line.exchange(f"waiting for channel {channel}"):
                     while playing.cycles_remaining() > 0:
                         if time.monotonic() > deadline:
                             raise InstrumentTimeout(
@@ -131,7 +131,7 @@ class Qdac2Source:
         self._take_down()
         for channel in channels:
             try:
-                with self._exchange(f"stopping channel {channel}"):
+                with self._line.exchange(f"stopping channel {channel}"):
                     self._dac.channel(channel).dc_abort()
             except InstrumentError as error:
                 failures.append(error)
@@ -139,10 +139,9 @@ class Qdac2Source:
             raise failures[0]
 
     def recover(self) -> None:
-        """Take down what is armed, clear the interface and drop stale errors."""
+        """Take down what is armed, clear the line and drop stale errors."""
         self._take_down()
-        with self._exchange("clearing the interface"):
-            self._dac.clear()
+        self._line.resynchronise()
         self.errors()
 
     def close(self) -> None:
@@ -162,9 +161,6 @@ class Qdac2Source:
     def _raise_errors(self, what: str) -> None:
         if said := self.errors():
             raise InstrumentError(f"{self.address}: {'; '.join(said)} while {what}")
-
-    def _exchange(self, what: str) -> Any:
-        return exchange(what, self._address)
 
 
 def toward_zero(waveform: Array) -> Array:
