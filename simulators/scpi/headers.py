@@ -11,6 +11,7 @@ from simulators.scpi.mnemonics import long_form, short_form
 _PATTERN_NODE = re.compile(r"(\[?):?(\*?[A-Za-z][A-Za-z0-9_]*?)(#?)(\]?)(?=[:\[]|$)")
 _HEADER = re.compile(r":?[A-Za-z]\w*(?::[A-Za-z]\w*)*|\*[A-Za-z]\w*", re.ASCII)
 _LONGEST_MNEMONIC = 12  # IEEE 488.2, 7.6.1.4.1
+_REMEMBERED = 4096
 
 T = TypeVar("T")
 
@@ -78,10 +79,12 @@ class HeaderTree(Generic[T]):
 
     def __init__(self) -> None:
         self._root: _Node[T] = _Node()
+        self._found: dict[tuple[str, bool], tuple[Leaf[T], tuple[int, ...]]] = {}
 
     def add(self, pattern: str, target: T, *, query: bool, replace: bool = False) -> None:
         """Enter a pattern; a spelling already taken raises ValueError unless `replace`."""
         nodes = parse_pattern(pattern)
+        self._found.clear()
         for spelling in _spellings(nodes):
             here = self._root
             for index in spelling:
@@ -106,6 +109,15 @@ class HeaderTree(Generic[T]):
         Gives the leaf and one number for each # of its pattern. Raises ScpiError -113 for a header that is
         not here, -114 for a number on a node that has none.
         """
+        known = self._found.get((header, query))
+        if known is None:
+            known = self._search(header, query)
+            if len(self._found) >= _REMEMBERED:
+                self._found.clear()
+            self._found[header, query] = known
+        return known
+
+    def _search(self, header: str, query: bool) -> tuple[Leaf[T], tuple[int, ...]]:
         here = self._root
         given: list[int | None] = []
         for word in header.upper().split(":"):

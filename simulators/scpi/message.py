@@ -8,6 +8,7 @@ from simulators.scpi.headers import check_header
 from simulators.scpi.parameters import Token
 
 _SPACE_TEXT = bytes(range(33)).decode("ascii")  # IEEE 488.2, 7.4.1.2: white space
+_SPACE = re.compile(r"[\x00-\x20]+")
 _SKIP = re.compile(rb"[\x00-\x20]*")
 _NEEDS_CARE = re.compile(rb"[\"'#(]")
 _HEADER_END = re.compile(rb"[\x00-\x20;]|$")
@@ -43,11 +44,11 @@ def split_message(message: bytes) -> list[Unit]:
 def _append_plain(units: list[Unit], part: str) -> None:
     if not part:
         return
-    words = part.split(None, 1)
-    header = words[0]
+    header = part
     parameters: tuple[Token, ...] = ()
-    if len(words) > 1:
-        parameters = tuple(token.strip(_SPACE_TEXT) for token in words[1].split(","))
+    if space := _SPACE.search(part):
+        header = part[: space.start()]
+        parameters = tuple(token.strip(_SPACE_TEXT) for token in part[space.end() :].split(","))
     _append(units, header, parameters)
 
 

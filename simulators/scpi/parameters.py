@@ -40,6 +40,7 @@ _MULTIPLIERS = {
     "F": 1e-15,
     "A": 1e-18,
 }
+_MOST_CHANNELS = 65536
 _CHANNELS = re.compile(r"\(\s*@([^()]*)\)")
 
 
@@ -222,7 +223,9 @@ class Choice(Parameter):
             return self._fixed[text]
         stem = text.rstrip("0123456789")
         if stem in self._numbered:
-            return f"{self._numbered[stem]}{int(text[len(stem) :] or 1)}"
+            return f"{self._numbered[stem]}{int(text[len(stem) :][:9] or 1)}"
+        if self.default is not None and matches("DEFault", text):
+            return self.default
         raise ScpiError(-224, f"{text[:40]} is not one of {'|'.join(self.words)}")
 
 
@@ -315,6 +318,8 @@ class ChannelList(Parameter):
             first, last = int(ends[0]), int(ends[-1])
             if min(first, last) < self.minimum or max(first, last) > (self.maximum or 65535):
                 raise ScpiError(-222, f"channel {part.strip()} of {str(token)[:40]}")
+            if len(channels) + abs(last - first) >= _MOST_CHANNELS:
+                raise ScpiError(-223, f"more than {_MOST_CHANNELS} channels")
             step = 1 if last >= first else -1
             channels.extend(range(first, last + step, step))
         return tuple(channels)
