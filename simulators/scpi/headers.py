@@ -147,7 +147,7 @@ def _or_one(number: int | None) -> int:
 def check_header(header: str) -> None:
     """Raise ScpiError unless `header` (without its question mark) is well formed."""
     if _HEADER.fullmatch(header) is None:
-        strange = any(not 32 < ord(c) < 127 for c in header)
+        strange = any(not 32 <= ord(c) < 127 for c in header)
         raise ScpiError(-101 if strange else -102, repr(header[:40])[1:-1] if strange else header[:40])
     if any(len(word) > _LONGEST_MNEMONIC + 3 for word in header.lstrip("*:").split(":")):
         raise ScpiError(-112, header[:40])
