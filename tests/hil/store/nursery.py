@@ -23,7 +23,8 @@ def write(order: dict) -> int:
     folder, run_seed = order["folder"], order["seed"]
     if limit := order.get("file_limit"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    rows = order.get("rows", ROWS)
+    names = order.get("columns", list(COLUMNS))
+    columns = {name: COLUMNS[name] for name in names}
     if os.path.exists(os.path.join(folder, "manifest.json")):
         store = RunStore.open(folder, writable=True)
     else:
@@ -34,10 +35,11 @@ def write(order: dict) -> int:
         arm(order["die_at"])
     try:
         with store, store.step("sample"):
-            table = store.table("sampling", COLUMNS, rows)
+            table = store.table("sampling", columns, ROWS)
             for k in range(table.committed, order["batches"]):
                 seed = batch_seed(run_seed, k)
-                table.append(k, make_batch(seed, rows), seed=seed)
+                arrays = make_batch(seed)
+                table.append(k, {name: arrays[name] for name in names}, seed=seed)
                 tell(said, f"{k}\n".encode())
                 store.event("batch", k=k)
     except DiskFull as error:

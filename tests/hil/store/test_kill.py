@@ -82,8 +82,9 @@ def check(folder: Path, acknowledged: Path) -> int:
         assert table.seeds == seeds
         arrays = table.read()
         for k, seed in enumerate(seeds):
-            for name, expected in make_batch(seed).items():
-                assert np.array_equal(arrays[name][k * ROWS : (k + 1) * ROWS], expected), (name, k)
+            expected = make_batch(seed)
+            for name, column in arrays.items():
+                assert np.array_equal(column[k * ROWS : (k + 1) * ROWS], expected[name]), (name, k)
     assert told <= committed <= told + 1
     for _ in store.events():
         pass
@@ -100,7 +101,7 @@ def test_sixty_kills_at_random_moments(nursery: Nursery, tmp_path: Path) -> None
         before = 0
         for _ in range(15):
             pid = nursery.start(folder=str(folder), seed=SEED, batches=10**9, acknowledged=str(acknowledged))
-            time.sleep(rng.uniform(0.0, 0.25))
+            time.sleep(rng.uniform(0.0, 0.2))
             os.kill(pid, signal.SIGKILL)
             assert nursery.ended() == -signal.SIGKILL, nursery.log.read_text()
             committed = check(folder, acknowledged)
@@ -122,8 +123,14 @@ def test_a_kill_before_and_amid_every_file_operation(nursery: Nursery, tmp_path:
     """From an open store through a new table and two batches: each point of the sequence, one by one."""
     for die_at in range(1, 500):
         folder, acknowledged = tmp_path / f"run{die_at}", tmp_path / f"told{die_at}"
-        order = {"folder": str(folder), "seed": SEED, "batches": 2, "acknowledged": str(acknowledged)}
-        nursery.start(**order, die_at=die_at)
+        nursery.start(
+            folder=str(folder),
+            seed=SEED,
+            columns=["outputs", "flags"],
+            batches=2,
+            acknowledged=str(acknowledged),
+            die_at=die_at,
+        )
         ended = nursery.ended()
         check(folder, acknowledged)
         if ended == 0:
@@ -131,9 +138,11 @@ def test_a_kill_before_and_amid_every_file_operation(nursery: Nursery, tmp_path:
         assert ended == -signal.SIGKILL, nursery.log.read_text()
         with RunStore.open(folder, writable=True) as store:
             assert store.status("sample") in {"pending", "interrupted", "done"}
-            table = store.table("sampling", COLUMNS, ROWS)
+            columns = {name: COLUMNS[name] for name in ("outputs", "flags")}
+            table = store.table("sampling", columns, ROWS)
             for k in range(table.committed, 2):
-                table.append(k, make_batch(batch_seed(SEED, k)), seed=batch_seed(SEED, k))
+                arrays = make_batch(batch_seed(SEED, k))
+                table.append(k, {name: arrays[name] for name in columns}, seed=batch_seed(SEED, k))
         acknowledged.write_text("0\n1\n")
         assert check(folder, acknowledged) == 2
         assert not list(folder.rglob("*.partial"))
