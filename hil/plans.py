@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from calibration.device import Channels
 from calibration.sampling.coverage import Coverage, coverage
 from calibration.sampling.multitone import MultiTone
 from calibration.sampling.plan import SamplingPlan
@@ -9,8 +10,6 @@ from calibration.sampling.plateaus import SobolPlateaus
 from calibration.sampling.reference import ReferencePlan
 from calibration.surrogate.training import TrainingPlan
 from calibration.tasks.task import Task, boolean_gate, labelled_points, truth_table
-
-from calibration.device import Channels
 from hil.config.experiment import ExperimentFile, SamplingSection
 
 

@@ -152,7 +152,10 @@ def _outputs(bench: BenchFile, source: VoltageSourceArray) -> Iterator[Item]:
     def limits() -> str:
         reference = bench.chip.readout.reference
         wanted = [(name, e.channel, e.low, e.high) for name, e in bench.chip.electrodes.items()]
-        for name, channel, low, high in [*wanted, ("reference", reference.channel, reference.low, reference.high)]:
+        for name, channel, low, high in [
+            *wanted,
+            ("reference", reference.channel, reference.low, reference.high),
+        ]:
             least, most = source.output_range(channel)
             if low < least or high > most:
                 raise EnvelopeError(
@@ -173,7 +176,9 @@ def _outputs(bench: BenchFile, source: VoltageSourceArray) -> Iterator[Item]:
             if not bench.chip.electrodes[name].low <= volts <= bench.chip.electrodes[name].high
         ]
         if outside:
-            raise EnvelopeError(f"{outside[0]} stands at {away[outside[0]]:g} V, outside its range; find out why")
+            raise EnvelopeError(
+                f"{outside[0]} stands at {away[outside[0]]:g} V, outside its range; find out why"
+            )
         if away:
             return "not at rest: " + ", ".join(f"{name} {volts:.4g} V" for name, volts in away.items())
         return "all electrodes at rest"

@@ -115,10 +115,10 @@ def check_table(result: "CheckResult") -> RenderableType:
     return Group(table, Text(result.summary))
 
 
-def import_text(summary: Any, output: Path) -> RenderableType:
+def import_text(summary: dict[str, Any], output: Path) -> RenderableType:
     """What was imported."""
     rows = Table(show_header=False)
-    for key, value in summary.as_dict().items():
+    for key, value in summary.items():
         if value not in (None, "", [], {}, ()):
             rows.add_row(key.replace("_", " "), escape(_short(value)))
     return Group(rows, Text(f"wrote {output}"))

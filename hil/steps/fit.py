@@ -4,11 +4,11 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
+
 from calibration.surrogate.dataset import Dataset, build_dataset
 from calibration.surrogate.evaluation import evaluate
 from calibration.surrogate.network import SurrogateNetwork
 from calibration.surrogate.training import Trainer, TrainingState
-
 from hil.plans import training_plan
 from hil.session import SAMPLING, Session
 from hil.steps.sample import electrodes_of, plan_of

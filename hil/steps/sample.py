@@ -4,11 +4,11 @@ import time
 from typing import Any
 
 import numpy as np
+
+from calibration.device import ChannelGroup, Channels, Device, Flag
 from calibration.sampling.duty import duty
 from calibration.sampling.reference import ReferencePlan
 from calibration.sampling.repeatability import repeatability
-
-from calibration.device import ChannelGroup, Channels, Device, Flag
 from hil.connection import connect
 from hil.plans import coverages, sampling_plan
 from hil.session import SAMPLING, Session

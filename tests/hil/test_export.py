@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import xarray
 
+from hil.api.export import export
 from hil.errors import ConfigError, RunConflict
-from hil.export import export
 from hil.store import RunStore
 from tests.hil.store.batches import COLUMNS, ROWS, make_batch
 
