@@ -46,7 +46,8 @@ def connect(session: Session) -> Iterator[DNPU]:
         blocks = stack.enter_context((session.folder / "events.bin").open("ab"))
         traffic = TrafficLog(store.event, blocks)
         for name in session.bench.station.instruments:
-            traffic.attach(name, station.components[name].visa_handle)
+            instrument: Any = station.components[name]
+            traffic.attach(name, instrument.visa_handle)
         chip = stack.enter_context(open_chip(session.bench, station))
         store.describe(instruments=dict(chip.identity))
         stack.enter_context(guarded(Undisturbed(chip, session.interrupts)))

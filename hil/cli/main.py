@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -152,7 +153,7 @@ def runs(
     from hil.cli.tables import runs_table
 
     found = hil.runs(folder)
-    _tell([run.as_dict() for run in found], json, runs_table(found, folder))
+    _tell([vars(run) for run in found], json, runs_table(found, folder))
 
 
 @app.command(epilog="Example: hil export runs/RUN samples.nc   (.h5, .nc or .npz)")
@@ -182,7 +183,7 @@ def import_brainspy(
     from hil.cli.tables import import_text
 
     summary = hil.import_brainspy(file, output, amplification=amplification)
-    _tell(summary.as_dict(), json, import_text(summary.as_dict(), output))
+    _tell(asdict(summary), json, import_text(asdict(summary), output))
 
 
 @importer.command("brainspy-data", epilog="Example: hil import brainspy-data IO.dat -o runs/measured")
@@ -197,7 +198,7 @@ def import_brainspy_data(
     from hil.cli.tables import import_text
 
     summary = hil.import_brainspy_data([file, config] if config else file, output)
-    _tell(summary.as_dict(), json, import_text(summary.as_dict(), output))
+    _tell(asdict(summary), json, import_text(asdict(summary), output))
 
 
 def _tell(document: Any, json: bool, text: Any) -> None:

@@ -216,7 +216,7 @@ def _write(
                 end = rows if name == "sampling_rest" else rows - rows % batch_rows
                 for k, start in enumerate(range(first, end, size)):
                     part = slice(start, start + size)
-                    arrays = {
+                    arrays: dict[str, npt.ArrayLike] = {
                         "inputs": voltages[part],
                         "outputs": outputs_nA[part] * 1e-9,
                         "flags": flags[part],
