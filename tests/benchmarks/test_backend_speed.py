@@ -69,8 +69,8 @@ def theirs(tmp_path: Path) -> Iterator[MessageBasedResource]:
 
 
 def query_us(resource: MessageBasedResource) -> float:
-    number = 2000
-    return min(timeit.repeat(lambda: resource.query("VOLT?"), number=number, repeat=7)) / number * 1e6
+    number = 1000
+    return min(timeit.repeat(lambda: resource.query("VOLT?"), number=number, repeat=25)) / number * 1e6
 
 
 def test_query(ours: MessageBasedResource, theirs: MessageBasedResource) -> None:
