@@ -154,7 +154,7 @@ class MessageExchange(VirtualInstrument):
         self.progress()
         if self.interrupts and self._blocked is None and not self._output:
             self.report(ScpiError(-420))
-            self._update_request()
+            self.progress()
 
     @property
     def service_requested(self) -> bool:
@@ -193,7 +193,8 @@ class MessageExchange(VirtualInstrument):
             self._running = False
         if self._awaiting_complete:
             self._check_complete()
-        self._update_request()
+        if self.status.service_enable:
+            self._update_request()
 
     def _begin(self, message: bytes) -> None:
         steps = self._compiled.get(message)
@@ -341,8 +342,7 @@ class MessageExchange(VirtualInstrument):
             self._wake(instant)
 
     def _update_request(self) -> None:
-        if self.status.service_enable:
-            self.status.update_request(bool(self._output))
+        self.status.update_request(bool(self._output))
 
     def _ready_at(self) -> float | None:
         if self._blocked is None:
