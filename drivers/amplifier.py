@@ -148,13 +148,23 @@ def calibrate_amplifier(
     offset = float(at_rest.mean())
     offset_std = max(within, float(at_rest.std(ddof=1))) / float(np.sqrt(len(at_rest)))
 
-    _judge_gain(where, gain, statistical, readout.nominal_gain_V_per_A, plausible)
+    nominal = readout.nominal_gain_V_per_A
+    if not abs(gain / nominal - 1.0) <= plausible:
+        raise AmplifierError(
+            f"{where}: gain {gain:.4g} V/A is off the nominal {nominal:.4g} V/A by more than "
+            f"{plausible:.0%}; check the range switch, the sign, the resistor and the wiring"
+        )
     span = abs(gain) * float(np.ptp(currents))
     worst = float(np.abs(deviations).max())
     if worst > max(6.0 * within, _STRAIGHT * span):
         raise AmplifierError(
             f"{where}: readings leave a straight line by {worst:.3g} V over a span of {span:.3g} V "
             f"(noise {within:.2g} V); it is not linear, or it drifts: let it warm up and check the range"
+        )
+    if not statistical <= _SIGNIFICANT * abs(gain):
+        raise AmplifierError(
+            f"{where}: gain {gain:.4g} V/A is known only to {statistical:.2g} V/A; use a smaller resistor, "
+            "a higher reference voltage or more readings"
         )
     intercept = float(means.mean() - gain * currents.mean())
     if abs(intercept - offset) > max(6.0 * float(np.hypot(within, offset_std)), _STRAIGHT * span):
@@ -175,19 +185,6 @@ def calibrate_amplifier(
         readings_V=tuple(means.tolist()),
         readings_per_visit=readings,
     )
-
-
-def _judge_gain(where: str, gain: float, statistical: float, nominal: float, plausible: float) -> None:
-    if not abs(gain / nominal - 1.0) <= plausible:
-        raise AmplifierError(
-            f"{where}: gain {gain:.4g} V/A is off the nominal {nominal:.4g} V/A by more than "
-            f"{plausible:.0%}; check the range switch, the sign, the resistor and the wiring"
-        )
-    if not statistical <= _SIGNIFICANT * abs(gain):
-        raise AmplifierError(
-            f"{where}: gain {gain:.4g} V/A is known only to {statistical:.2g} V/A; use a smaller resistor, "
-            "a higher reference voltage or more readings"
-        )
 
 
 def _is_finite(number: object) -> bool:
