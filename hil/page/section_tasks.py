@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from hil.report import figures_tasks
-from hil.report.data import ReportData, Task
-from hil.report.markup import Markup, badge, join, table, tag
-from hil.report.metrics import Numbers
-from hil.report.numbers import percent
-from hil.report.section import AMPERE, missing, picture, plain_number
+from hil.page import figures_tasks
+from hil.page.data import ReportData, Task
+from hil.page.markup import Markup, badge, join, table, tag
+from hil.page.metrics import Numbers
+from hil.page.numbers import percent
+from hil.page.section import AMPERE, missing, picture, plain_number
 
 
 def tasks(data: ReportData, numbers: Numbers) -> Markup:
@@ -31,9 +31,8 @@ def tasks(data: ReportData, numbers: Numbers) -> Markup:
     head = ["task", "verdict", "accuracy", "margin", "noise", "margin / noise", "margin on the surrogate"]
     note = tag(
         "p",
-        "Margin: distance of the level nearest to the threshold, on the device; negative if it lies "
-        "on the wrong "
-        "side. Noise: standard deviation of a level between repeats.",
+        "Margin: gap between the nearest plateaus of the two classes, on the device and over all repeats; "
+        "negative where they overlap. Noise: standard deviation of one reading within a plateau.",
     )
     return join([table(head, rows, "wide"), note, *(_task(task, numbers) for task in data.tasks)])
 

@@ -10,7 +10,7 @@ from calibration.sampling.duty import duty
 from calibration.sampling.multitone import MultiTone
 from calibration.sampling.reference import ReferencePlan
 from calibration.sampling.repeatability import repeatability
-from hil.report.data import (
+from hil.page.data import (
     Amplifier,
     Criterion,
     Event,

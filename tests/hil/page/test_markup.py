@@ -3,7 +3,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.report.markup import Markup, facts, join, table, tag
+from hil.page.markup import Markup, facts, join, table, tag
 
 NASTY = "<script>alert('x')</script>&\""
 

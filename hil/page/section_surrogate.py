@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from hil.report import figures_surrogate
-from hil.report.data import ReportData, Surrogate
-from hil.report.markup import Markup, facts, join, tag
-from hil.report.metrics import Numbers
-from hil.report.numbers import count, duration
-from hil.report.section import AMPERE, VOLT, beside, missing, picture, plain_number
+from hil.page import figures_surrogate
+from hil.page.data import ReportData, Surrogate
+from hil.page.markup import Markup, facts, join, tag
+from hil.page.metrics import Numbers
+from hil.page.numbers import count, duration
+from hil.page.section import AMPERE, VOLT, beside, missing, picture, plain_number
 
 
 def surrogate(data: ReportData, numbers: Numbers) -> Markup:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hil.report.canvas import (
+from hil.page.canvas import (
     BLUE,
     GREEN,
     GREY,
@@ -14,7 +14,7 @@ from hil.report.canvas import (
     common_prefix,
     drawing,
 )
-from hil.report.data import Amplifier, Array, Repeatability
+from hil.page.data import Amplifier, Array, Repeatability
 
 
 def drift(found: Repeatability) -> Drawing:

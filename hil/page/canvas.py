@@ -12,7 +12,7 @@ import numpy.typing as npt
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from hil.report.numbers import prefix_of
+from hil.page.numbers import prefix_of
 
 # Okabe and Ito's palette, told apart with every common colour vision.
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"

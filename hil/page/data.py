@@ -239,7 +239,7 @@ class Task:
     levels: tuple[Level, ...] = ()
     threshold_A: float | None = None
     margin_A: float | None = None
-    """Distance of the nearest level from the threshold; negative if it lies on the wrong side."""
+    """Gap between the nearest plateaus of the two classes; negative where they overlap."""
     noise_A: float | None = None
     accuracy: float | None = None
     predicted_margin_A: float | None = None

@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from hil.report import figures_drift
-from hil.report.data import ReportData
-from hil.report.markup import Markup, facts, join, tag
-from hil.report.metrics import Numbers
-from hil.report.numbers import count, percent, quantity, with_uncertainty
-from hil.report.section import AMPERE, VOLT, beside, missing, picture
+from hil.page import figures_drift
+from hil.page.data import ReportData
+from hil.page.markup import Markup, facts, join, tag
+from hil.page.metrics import Numbers
+from hil.page.numbers import count, percent, quantity, with_uncertainty
+from hil.page.section import AMPERE, VOLT, beside, missing, picture
 
 
 def amplifier(data: ReportData, numbers: Numbers) -> Markup:

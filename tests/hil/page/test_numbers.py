@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.report.numbers import (
+from hil.page.numbers import (
     MISSING,
     count,
     duration,

@@ -3,13 +3,13 @@
 from functools import partial
 from typing import Any
 
-from hil.report import figures_sampling
-from hil.report.canvas import common_prefix
-from hil.report.data import ReportData, Sampling
-from hil.report.markup import Markup, facts, join, table, tag
-from hil.report.metrics import PERCENTILES, Numbers
-from hil.report.numbers import count, duration, percent, quantity, significant
-from hil.report.section import beside, missing, picture, plain_number
+from hil.page import figures_sampling
+from hil.page.canvas import common_prefix
+from hil.page.data import ReportData, Sampling
+from hil.page.markup import Markup, facts, join, table, tag
+from hil.page.metrics import PERCENTILES, Numbers
+from hil.page.numbers import count, duration, percent, quantity, significant
+from hil.page.section import beside, missing, picture, plain_number
 
 _TOLD_ELSEWHERE = {"sample_rate_Hz", "batches"}
 _PERCENTILE = {0: "least", 50: "median", 100: "greatest"}

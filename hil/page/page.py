@@ -7,15 +7,15 @@ from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
-from hil.report.data import Criterion, ReportData, Run, Verdict
-from hil.report.markup import Markup, badge, escape, facts, join, table, tag
-from hil.report.metrics import Numbers, metrics
-from hil.report.numbers import count, duration, quantity, significant
-from hil.report.section import AMPERE, missing
-from hil.report.section_device import amplifier, drift
-from hil.report.section_sampling import sampling
-from hil.report.section_surrogate import surrogate
-from hil.report.section_tasks import tasks
+from hil.page.data import Criterion, ReportData, Run, Verdict
+from hil.page.markup import Markup, badge, escape, facts, join, table, tag
+from hil.page.metrics import Numbers, metrics
+from hil.page.numbers import count, duration, quantity, significant
+from hil.page.section import AMPERE, missing
+from hil.page.section_device import amplifier, drift
+from hil.page.section_sampling import sampling
+from hil.page.section_surrogate import surrogate
+from hil.page.section_tasks import tasks
 
 _VERDICTS: dict[Verdict, tuple[str, str]] = {
     "accepted": ("accepted", "good"),
@@ -34,7 +34,7 @@ def render(data: ReportData) -> str:
     The same data give the same text. Parts of the run that do not exist yet are named as missing.
     """
     numbers = Numbers(metrics(data))
-    style = files("hil.report").joinpath("style.css").read_text(encoding="utf-8")
+    style = files("hil.page").joinpath("style.css").read_text(encoding="utf-8")
     body = [
         _header(data, numbers),
         tag("nav", *(tag("a", title, href=f"#{anchor}") for anchor, title, _ in _sections())),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hil.report.data import (
+from hil.page.data import (
     Amplifier,
     Array,
     Repeatability,
@@ -14,7 +14,7 @@ from hil.report.data import (
     Surrogate,
     Task,
 )
-from hil.report.markup import Markup, tag
+from hil.page.markup import Markup, tag
 
 Metrics = dict[str, Any]
 PERCENTILES = (0, 1, 5, 25, 50, 75, 95, 99, 100)

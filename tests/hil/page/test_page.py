@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hil.report.data import Criterion, Event, ReportData, Run, Step, Surrogate
-from hil.report.metrics import metrics
-from hil.report.page import render, write_report
-from tests.hil.report.example import whole_session
+from hil.page.data import Criterion, Event, ReportData, Run, Step, Surrogate
+from hil.page.metrics import metrics
+from hil.page.page import render, write_report
+from tests.hil.page.example import whole_session
 
 NASTY = "</style><script>alert(1)</script><img src=http://example.org/x onerror=alert(2)>"
 

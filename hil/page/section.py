@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from hil.report.canvas import Drawing
-from hil.report.markup import Markup, tag
-from hil.report.numbers import quantity, significant
+from hil.page.canvas import Drawing
+from hil.page.markup import Markup, tag
+from hil.page.numbers import quantity, significant
 
 AMPERE = partial(quantity, unit="A")
 VOLT = partial(quantity, unit="V")

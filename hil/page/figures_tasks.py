@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from hil.report.canvas import (
+from hil.page.canvas import (
     BLUE,
     GREY,
     INK,
@@ -15,7 +15,7 @@ from hil.report.canvas import (
     common_prefix,
     drawing,
 )
-from hil.report.data import Task, Trace
+from hil.page.data import Task, Trace
 
 SHOWN_PLATEAUS = 12
 _WANTED = {0: BLUE, 1: VERMILLION}
@@ -101,6 +101,6 @@ def _threshold(axes: Axes, shown: Task, scale: float) -> None:
         return
     threshold = shown.threshold_A / scale
     if shown.margin_A is not None and shown.margin_A > 0:
-        margin = shown.margin_A / scale
+        margin = shown.margin_A / scale / 2
         axes.axhspan(threshold - margin, threshold + margin, color=ORANGE, alpha=0.13, linewidth=0)
     axes.axhline(threshold, color=INK, linestyle="--", linewidth=1.1)

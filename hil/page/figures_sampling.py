@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from hil.report.canvas import BLUE, GREY, INK, ORANGE, VERMILLION, Drawing, common_prefix, drawing
-from hil.report.data import Array, ExampleBatch, Sampling
-from hil.report.numbers import count
+from hil.page.canvas import BLUE, GREY, INK, ORANGE, VERMILLION, Drawing, common_prefix, drawing
+from hil.page.data import Array, ExampleBatch, Sampling
+from hil.page.numbers import count
 
 SHOWN_CYCLES = 4
 SHOWN_POINTS = 4000

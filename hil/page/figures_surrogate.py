@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.ticker import LogLocator, NullLocator
 
-from hil.report.canvas import (
+from hil.page.canvas import (
     BLUE,
     GREEN,
     GREY,
@@ -15,7 +15,7 @@ from hil.report.canvas import (
     common_prefix,
     drawing,
 )
-from hil.report.data import Array, Repeatability, Surrogate
+from hil.page.data import Array, Repeatability, Surrogate
 
 PARITY_POINTS = 6000
 BINS = 16
