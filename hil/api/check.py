@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from calibration.device import ChannelGroup
 from calibration.errors import CalibrationError
 from calibration.sampling.duty import duty
 from drivers.envelope import SafetyEnvelope
@@ -17,8 +16,9 @@ from drivers.hardware import Timing
 from drivers.layout import JointLimits, build_envelope
 from drivers.roles import Digitizer, VoltageSourceArray
 from hil.config import BenchFile, ExperimentFile, load_bench, load_experiment
+from hil.config.bench import ChipSection
 from hil.connection import electrodes, open_station, readout, roles
-from hil.plans import sampling_plan
+from hil.plans import sampled_channels, sampling_plan
 from hil.session import check_together
 
 OK, USAGE, SAFETY, INSTRUMENT = 0, 2, 3, 4
@@ -92,15 +92,12 @@ def _on_paper(bench: BenchFile, experiment: ExperimentFile | None) -> Iterator[I
         f"at most {envelope.max_slew_V_per_s.max():g} V/s",
     )
     if experiment is not None:
-        yield _attempt("dry run", lambda: _dry_run(experiment, envelope, timing), USAGE)[0]
+        yield _attempt("dry run", lambda: _dry_run(experiment, bench.chip, envelope, timing), USAGE)[0]
 
 
-def _dry_run(experiment: ExperimentFile, envelope: SafetyEnvelope, timing: Timing) -> str:
+def _dry_run(experiment: ExperimentFile, chip: ChipSection, envelope: SafetyEnvelope, timing: Timing) -> str:
     """Make every batch of the plan and hold it against the envelope."""
-    # a waveform may use only that share of the slew in which each step is over before it is read
-    slew = envelope.max_slew_V_per_s * timing.slew_fraction
-    group = ChannelGroup(envelope.names, "V", envelope.low_V, envelope.high_V, slew)
-    plan = sampling_plan(experiment.sampling, group, timing.sample_rate_Hz, experiment.seed)
+    plan = sampling_plan(experiment.sampling, sampled_channels(chip), timing.sample_rate_Hz, experiment.seed)
     fastest = 0.0
     for k in range(plan.batches):
         waveform = plan.stimulus(k)

@@ -13,9 +13,10 @@ from calibration.sampling.plan import from_unit_cube
 from calibration.sampling.reference import ReferencePlan
 from calibration.surrogate.evaluation import predict
 from calibration.surrogate.network import SurrogateNetwork
-from hil.acceptance import criteria_of
+from hil.acceptance import criteria
 from hil.page.data import (
     Amplifier,
+    Criterion,
     Event,
     ExampleBatch,
     Level,
@@ -33,7 +34,7 @@ from hil.page.metrics import metrics
 from hil.page.page import write_report
 from hil.session import SAMPLING, Session
 from hil.steps.fit import SURROGATE, dataset_of
-from hil.steps.sample import electrodes_of, plan_of
+from hil.steps.sample import plan_of
 from hil.steps.verify import TRACES
 from hil.store import BatchTable
 from simulators.models.network import NetworkChip
@@ -63,7 +64,10 @@ def report_data(session: Session) -> ReportData:
         else None,
         surrogate=_surrogate(session, figures["surrogate"]) if "surrogate" in figures else None,
         tasks=_tasks(session, figures),
-        acceptance=criteria_of(session.experiment, figures),
+        acceptance=tuple(
+            Criterion(line.what, line.measured, line.limit, line.unit, line.sense, line.passed)
+            for line in criteria(session.experiment, figures)
+        ),
     )
 
 
@@ -122,8 +126,8 @@ def _amplifier(session: Session, figures: dict[str, Any]) -> Amplifier:
 
 
 def _sampling(session: Session, figures: dict[str, Any], table: BatchTable) -> Sampling:
-    electrodes = electrodes_of(session)
     plan = plan_of(session)
+    electrodes = plan.channels
     data = table.read()
     flags, outputs = data["flags"], data["outputs"][:, 0]
     clipped = flags & Flag.CLIPPED != 0
@@ -143,7 +147,7 @@ def _sampling(session: Session, figures: dict[str, Any], table: BatchTable) -> S
         useful_samples=int((flags == 0).sum()),
         clipped_samples=int(clipped.sum()),
         chip_time_s=summary.get("chip_time_s"),
-        useful_fraction=summary.get("useful_fraction"),
+        useful_fraction=summary.get("duty", {}).get("useful_fraction"),
         plan=plan.describe(),
         example=ExampleBatch(example, data["inputs"][one], outputs[one], clipped[one]),
         coverage=summary.get("coverage", {}),
