@@ -84,12 +84,12 @@ class HoppingNetwork(ElectrodeModel):
         samples are near: every 16th sample is solved from scratch, and the samples between from cubic
         interpolation of their neighbours' occupations. Raises as `current` does.
         """
-        with torch.no_grad():
-            points = self._points(voltages)
-            blocks = [
-                self._out(block, self._along(block))[-1] for block in torch.split(points, _BLOCK, dim=1)
-            ]
-        return torch.cat(blocks) if blocks else points.new_empty(0)
+        points = self._points(voltages.detach())
+        current = points.new_empty(points.shape[1])
+        for first in range(0, len(current), _BLOCK):
+            block = points[:, first : first + _BLOCK]
+            current[first : first + _BLOCK] = self._out(block, self._along(block))[-1]
+        return current
 
     def readout_std_A(self) -> float:
         """Standard deviation of the readout over 512 points drawn evenly from the allowed voltages."""
