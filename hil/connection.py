@@ -11,7 +11,7 @@ from qcodes.instrument import Instrument
 from qcodes.station import Station
 
 from drivers.dnpu import DNPU
-from drivers.errors import InstrumentError, InstrumentTimeout
+from drivers.errors import EnvelopeError, InstrumentError, InstrumentTimeout, ShapeError
 from drivers.guard import guarded
 from drivers.keysight_digitizer import KeysightDigitizer
 from drivers.layout import Electrode, Readout, Reference
@@ -104,16 +104,19 @@ def open_chip(bench: BenchFile, station: Station) -> Iterator[DNPU]:
         for role, name in (("source", section.source), ("digitizer", section.digitizer))
         if name in section.expect
     }
-    chip = DNPU(
-        section.name,
-        source,
-        digitizer,
-        electrodes(section),
-        readout(section),
-        sample_rate_Hz=section.sample_rate,
-        aperture_s=section.aperture,
-        expect=expected,
-    )
+    try:
+        chip = DNPU(
+            section.name,
+            source,
+            digitizer,
+            electrodes(section),
+            readout(section),
+            sample_rate_Hz=section.sample_rate,
+            aperture_s=section.aperture,
+            expect=expected,
+        )
+    except (EnvelopeError, ShapeError) as error:  # nothing moves here: it is the description that is wrong
+        raise ConfigError(f"{bench.name}: chip: {error}") from error
     try:
         yield chip
     finally:
