@@ -17,10 +17,7 @@ class FirstOrder:
         decay = np.exp(-steps / time_s)
         lag = slopes * time_s
         terms = drive.values[1:] - lag - decay * (drive.values[:-1] - lag)
-        outputs = [first]
-        for factor, term in zip(decay.tolist(), terms.tolist(), strict=True):
-            outputs.append(factor * outputs[-1] + term)
-        self._outputs = np.array(outputs)
+        self._outputs = _recur(steps / time_s, decay, terms, first)
 
     def at(self, times_s: Array) -> Array:
         """The response at any instants from the first corner on."""
@@ -31,3 +28,24 @@ class FirstOrder:
         decay = np.exp(-since / self._time_s)
         steady = self._drive.values[row] + self._slopes[row] * since - lag
         return steady + decay * (self._outputs[row] - self._drive.values[row] + lag)
+
+
+def _recur(exponents: Array, decay: Array, terms: Array, first: float) -> Array:
+    """y[0] = first, y[k+1] = decay[k] y[k] + terms[k], where decay = exp(-exponents).
+
+    Within a stretch that decays by no more than exp(200), dividing by the decay so far turns the recursion
+    into a sum; the rounding errors of a sum whose terms grow stay those of its last ones.
+    """
+    outputs = np.empty(len(terms) + 1)
+    outputs[0] = value = first
+    stretch = np.floor(np.cumsum(exponents) / 200.0)
+    edges = (
+        np.concatenate(([0], np.flatnonzero(np.diff(stretch)) + 1, [len(terms)])) if len(terms) else stretch
+    )
+    for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        head = decay[start] * value + terms[start]
+        kept = np.exp(-np.cumsum(exponents[start + 1 : stop]))
+        outputs[start + 1] = head
+        outputs[start + 2 : stop + 1] = kept * (head + np.cumsum(terms[start + 1 : stop] / kept))
+        value = float(outputs[stop])
+    return outputs

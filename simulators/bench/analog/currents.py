@@ -1,7 +1,7 @@
 """Currents into the amplifier's virtual ground, as piecewise-linear functions of time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -57,27 +57,19 @@ class ChipCurrent:
         """See `CurrentSource.knots`."""
         until_s = float(stops_s[-1])
         each = [source.knots(from_s, until_s) for source in self.sources]
-        times, opens = _merge(each)
-        voltages = np.stack([corners.at(times) for corners in each], axis=1)
-        opens = self._thin(times, voltages, opens)
-        added = np.concatenate(
-            (
-                self._along_ramps(times[opens], voltages[opens]),
-                _unread(times[opens], starts_s),
-            )
-        )
-        times, opens = _with(times, opens, added, True)
-        voltages = np.stack([corners.at(times) for corners in each], axis=1)
-        still = self._still(times[opens], voltages[opens], opens)
-        times, opens = _with(times, opens, still, False)
-        voltages = np.stack([corners.at(times) for corners in each], axis=1)
-        noise = np.array([source.noise_V for source in self.sources])
-        driven = voltages[opens] + noise * self.rng.normal(size=(int(np.sum(opens)), len(self.sources)))
-        asked = np.asarray(self.chip.observe(driven, times[opens]), dtype=np.float64)
-        return Knots(times, _along(voltages, opens, asked), opens)
+        way = _Way.along(each)
+        way = replace(way, opens=self._thin(way))
+        way = way.with_corners(np.concatenate((self._along_ramps(way), _unread(way, starts_s))), opening=True)
+        way = way.with_corners(self._still(way), opening=False)
+        times_s, points = way.times_s[way.opens], way.voltages[way.opens]
+        noise_V = np.array([source.noise_V for source in self.sources])
+        driven = points + noise_V * self.rng.normal(size=points.shape)
+        asked = np.asarray(self.chip.observe(driven, times_s), dtype=np.float64)
+        return Knots(way.times_s, way.interpolate(asked), way.opens)
 
-    def _thin(self, times: Array, voltages: Array, opens: Mask) -> Mask:
+    def _thin(self, way: "_Way") -> Mask:
         """Of the segments shorter than the resolution, keep one per resolution and per tenth of a step."""
+        times, voltages, opens = way.times_s, way.voltages, way.opens
         rows = np.flatnonzero(opens)
         if len(rows) < 3 or np.min(np.diff(times[rows])) >= self.resolution_s:
             return opens
@@ -95,8 +87,9 @@ class ChipCurrent:
         thinned[rows[keep]] = True
         return thinned
 
-    def _along_ramps(self, times: Array, points: Array) -> Array:
+    def _along_ramps(self, way: "_Way") -> Array:
         """Further instants to ask at, so that no electrode moves by more than a step in between."""
+        times, points = way.times_s[way.opens], way.voltages[way.opens]
         moves = np.max(np.abs(np.diff(points, axis=0)), axis=1)
         pieces = np.ceil(moves / self.step_V - 1e-9).astype(int)
         pieces = np.minimum(pieces, np.maximum(np.diff(times) / self.resolution_s, 1.0).astype(int))
@@ -108,54 +101,69 @@ class ChipCurrent:
         ]
         return np.concatenate(inside)
 
-    def _still(self, times: Array, points: Array, opens: Mask) -> Array:
+    def _still(self, way: "_Way") -> Array:
         """Just after the start of every segment in which nothing moves: there its own current begins."""
+        times, points = way.times_s[way.opens], way.voltages[way.opens]
         rest = np.all(points[1:] == points[:-1], axis=1)
         # A pulse that comes back within one segment also starts and ends alike, but has corners inside.
-        inner = np.diff(np.flatnonzero(opens)) > 1
+        inner = np.diff(np.flatnonzero(way.opens)) > 1
         lengths = np.diff(times)
         rest &= ~inner & (lengths > 0.0)
         return times[:-1][rest] + np.minimum(self.resolution_s, 0.1 * lengths[rest])
 
 
-def _merge(each: Sequence[Knots]) -> tuple[Array, Mask]:
-    """All corners' times, once each, and which of them open a segment of any source."""
-    times = np.concatenate([corners.times_s for corners in each])
-    opens = np.concatenate([corners.opens for corners in each])
-    unique, where = np.unique(times, return_inverse=True)
-    merged = np.zeros(len(unique), dtype=bool)
-    np.logical_or.at(merged, where, opens)
-    return unique, merged
+@dataclass(frozen=True)
+class _Way:
+    """All voltages on the corners of any of them: times (n,), voltages (n, electrode)."""
+
+    times_s: Array
+    voltages: Array
+    opens: Mask
+
+    @classmethod
+    def along(cls, each: Sequence[Knots]) -> "_Way":
+        """All corners' times, once each; one that opens a segment of any source does so here."""
+        times, where = np.unique(np.concatenate([corners.times_s for corners in each]), return_inverse=True)
+        opens = np.zeros(len(times), dtype=bool)
+        opens[where[np.concatenate([corners.opens for corners in each])]] = True
+        return cls(times, np.stack([corners.at(times) for corners in each], axis=1), opens)
+
+    def with_corners(self, added_s: Array, *, opening: bool) -> "_Way":
+        """The same way with further corners on it."""
+        if len(added_s) == 0:
+            return self
+        added_s = np.unique(added_s)
+        rows = np.searchsorted(self.times_s, added_s)
+        there = self.times_s[np.minimum(rows, len(self.times_s) - 1)] == added_s
+        opens = self.opens.copy()
+        opens[rows[there]] |= opening
+        fresh, rows = added_s[~there], rows[~there]
+        between = [np.interp(fresh, self.times_s, column) for column in self.voltages.T]
+        return _Way(
+            np.insert(self.times_s, rows, fresh),
+            np.insert(self.voltages, rows, np.stack(between, axis=1), axis=0),
+            np.insert(opens, rows, opening),
+        )
+
+    def interpolate(self, asked: Array) -> Array:
+        """Currents at all corners from those at the opening ones, by how far the voltages have gone."""
+        moved = np.sum(np.abs(np.diff(self.voltages, axis=0)), axis=1)
+        travelled = np.concatenate(([0.0], np.cumsum(moved)))
+        rows = np.flatnonzero(self.opens)
+        corners = np.arange(len(self.times_s))
+        segment = np.clip(np.searchsorted(rows, corners, side="right") - 1, 0, len(rows) - 2)
+        begin, end = rows[segment], rows[segment + 1]
+        length = travelled[end] - travelled[begin]
+        with np.errstate(invalid="ignore"):
+            progress = np.where(length > 0.0, (travelled - travelled[begin]) / length, 1.0)
+        currents: Array = asked[segment] + progress * (asked[segment + 1] - asked[segment])
+        currents[rows] = asked
+        return currents
 
 
-def _with(times: Array, opens: Mask, added: Array, opening: bool) -> tuple[Array, Mask]:
-    """The corners with further ones put in."""
-    if len(added) == 0:
-        return times, opens
-    together = np.concatenate((times, added))
-    flags = np.concatenate((opens, np.full(len(added), opening)))
-    unique, where = np.unique(together, return_inverse=True)
-    merged = np.zeros(len(unique), dtype=bool)
-    np.logical_or.at(merged, where, flags)
-    return unique, merged
-
-
-def _unread(times: Array, starts_s: Array) -> Array:
+def _unread(way: _Way, starts_s: Array) -> Array:
     """Starts of the windows since whose predecessor's start no segment has begun."""
+    times = way.times_s[way.opens]
     since = np.concatenate(([-np.inf], starts_s[:-1]))
     begun = np.searchsorted(times, starts_s, side="right") - np.searchsorted(times, since, side="right")
     return starts_s[begun <= 0]
-
-
-def _along(voltages: Array, opens: Mask, asked: Array) -> Array:
-    """Currents at all corners from those at the opening ones, by the way the voltages have gone."""
-    travelled = np.concatenate(([0.0], np.cumsum(np.sum(np.abs(np.diff(voltages, axis=0)), axis=1))))
-    rows = np.flatnonzero(opens)
-    segment = np.clip(np.searchsorted(rows, np.arange(len(voltages)), side="right") - 1, 0, len(rows) - 2)
-    begin, end = rows[segment], rows[segment + 1]
-    length = travelled[end] - travelled[begin]
-    with np.errstate(invalid="ignore"):
-        progress = np.where(length > 0.0, (travelled - travelled[begin]) / length, 1.0)
-    currents = asked[segment] + progress * (asked[segment + 1] - asked[segment])
-    currents[rows] = asked
-    return currents
