@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hil.errors import ConfigError, ImportRefused
+from hil.imports.numpy_forms import as_json
 from hil.imports.restricted_unpickler import load_torch
-from hil.store.lines import plain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -296,21 +296,11 @@ def _facts(file: Path, stored: Mapping[Any, Any], info: Mapping[Any, Any]) -> di
     }
     for name in ("epoch", "epochs", "min_val_loss", "test_loss", "val_loss", "train_loss"):
         if isinstance(stored.get(name), int | float):
-            facts[name] = stored[name]
+            facts[name] = as_json(stored[name])
     for name in ("model_structure", "electrode_info", "data_info", "sampling_configs", "smg_configs"):
         if isinstance(info.get(name), Mapping):
-            facts[name] = _without_tensors(info[name])
-    return dict(plain(facts))
-
-
-def _without_tensors(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _without_tensors(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_tensors(item) for item in value]
-    if value is None or isinstance(value, str | int | float | bytes | np.ndarray):
-        return value
-    return f"({type(value).__name__})"
+            facts[name] = as_json(info[name])
+    return facts
 
 
 def _at(info: Any, path: str) -> Any:

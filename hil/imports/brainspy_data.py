@@ -23,6 +23,7 @@ import numpy.typing as npt
 from calibration.device import Flag
 from hil.errors import ImportRefused, RunExists
 from hil.imports.data_summary import ADC_LIMIT_V, DataImport, summarise
+from hil.imports.numpy_forms import as_json
 from hil.imports.restricted_unpickler import load_pickle
 from hil.imports.sampling_config import SamplingConfig, read_config
 from hil.imports.yaml_numpy import load_yaml
@@ -205,7 +206,9 @@ def _write(
         partial,
         name=data.stem,
         seed=0,
-        files={} if config is None else {"sampling_configs.json": json.dumps(plain(config.stored), indent=2)},
+        files={}
+        if config is None
+        else {"sampling_configs.json": json.dumps(as_json(config.stored), indent=2)},
         kind="import",
         source={"file": data.name, "sha256": hashlib.sha256(data.read_bytes()).hexdigest()},
         imported=described,

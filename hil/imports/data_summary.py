@@ -149,9 +149,10 @@ def _warnings(
         and max(map(abs, config.clipping)) < max(map(abs, config.amplification)) * ADC_LIMIT_V
         and np.abs(outputs_nA).max() <= max(map(abs, config.clipping))
     ):
+        reach_nA = config.amplification[0] * ADC_LIMIT_V
         said.append(
             f"the peer's post-processing took its clipping values {list(config.clipping)} for nA: samples "
-            f"beyond them were dropped although the converter reaches {config.amplification[0] * ADC_LIMIT_V:g} nA"
+            f"beyond them were dropped although the converter reaches {reach_nA:g} nA"
         )
     return tuple(said)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from hil.errors import ImportRefused
+from hil.store.lines import plain
 
 MAX_VALUES = 1_000_000
 MAX_DEPTH = 50
@@ -100,6 +101,11 @@ def latin1(text: Any = None, encoding: Any = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+def no_bytes() -> bytes:
+    """What old pickles call for empty bytes."""
+    return b""
+
+
 NUMPY_GLOBALS: Mapping[str, Any] = {
     f"{module}.{name}": form
     for name, form, modules in (
@@ -134,4 +140,19 @@ def _finish(value: Any, depth: int, count: list[int]) -> Any:
         return made((key, _finish(item, depth + 1, count)) for key, item in value.items())
     if isinstance(value, list | tuple):
         return type(value)([_finish(item, depth + 1, count) for item in value])
+    if callable(value):
+        raise ImportRefused(
+            f"the file holds {getattr(value, '__name__', 'a name')} itself where a value belongs"
+        )
     return value
+
+
+def as_json(value: Any) -> Any:
+    """`value` as JSON can hold it: null for what is not finite, a type's name for what is no plain value."""
+    if isinstance(value, Mapping):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    if value is None or isinstance(value, str | int | float | bytes | np.ndarray):
+        return plain(value)
+    return f"({type(value).__name__})"

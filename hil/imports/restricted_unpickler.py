@@ -16,10 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from hil.errors import ImportRefused
-from hil.imports.numpy_forms import NUMPY_GLOBALS, ArrayForm, finish, latin1
+from hil.imports.numpy_forms import NUMPY_GLOBALS, ArrayForm, finish, latin1, no_bytes
 
 _PLAIN_GLOBALS: Mapping[str, Any] = {
     "_codecs.encode": latin1,
+    "__builtin__.bytes": no_bytes,
+    "__builtin__.complex": complex,
+    "__builtin__.frozenset": frozenset,
+    "__builtin__.set": set,
     "builtins.complex": complex,
     "builtins.frozenset": frozenset,
     "builtins.set": set,
@@ -56,10 +60,11 @@ def load_torch(path: Path) -> Any:
     """
     import torch
 
-    forms = [(form, name) for name, form in NUMPY_GLOBALS.items()]
+    forms: list[Any] = [(form, name) for name, form in NUMPY_GLOBALS.items()]
+    forms += [(ArrayForm, "hil.ArrayForm"), (no_bytes, "__builtin__.bytes")]
     try:
         with (
-            torch.serialization.safe_globals([*forms, (ArrayForm, "hil.ArrayForm")]),
+            torch.serialization.safe_globals(forms),
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore")  # of old storage classes: the file is what it is
@@ -70,7 +75,7 @@ def load_torch(path: Path) -> Any:
     except ImportRefused as error:
         raise ImportRefused(f"{path}: {error}") from None
     except Exception as error:  # as above; torch raises six kinds
-        named = re.search(r"(?:GLOBAL|global:?|class) ([A-Za-z_][\w.]*\.\w+)", str(error))
+        named = re.search(r"GLOBAL ([\w.]+)", str(error))
         if named is not None:
             raise ImportRefused(f"{path}: {_refusal(named[1])}") from None
         raise ImportRefused(f"{path} is no file of torch, or cut short: {_first_line(error)}") from None
@@ -84,5 +89,6 @@ def _refusal(name: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    said = str(error).rpartition("WeightsUnpickler error:")[2]  # what torch says before is advice to trust
+    lines = said.strip().splitlines() or [type(error).__name__]
     return lines[0][:200]
