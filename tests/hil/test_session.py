@@ -43,7 +43,7 @@ def test_the_manifest_names_who_was_there_and_the_events_every_byte(done: Outcom
         assert "QDAC-II" in store.manifest["instruments"]["source"]
         assert "34465A" in store.manifest["instruments"]["digitizer"]
         writes = [event for event in store.events() if event["kind"] == "write"]
-        assert store.verify() == {"sampling": 9}
+        assert store.verify() == {"sampling": 10}
     assert {event["instrument"] for event in writes} == {"dac", "meter"}
     lists = [event for event in writes if "block" in event and ":list:volt" in event["head"]]
     sent = (done.run / "events.bin").read_bytes()
