@@ -39,10 +39,15 @@ def outcome_table(outcome: "Outcome") -> RenderableType:
         lines.append(_solutions(metrics["solutions"]))
     lines += [Text.from_markup(f"[yellow]warning[/]: {escape(text)}") for text in outcome.warnings]
     lines += [Text.from_markup(f"[red]acceptance missed[/]: {escape(text)}") for text in outcome.missed]
-    lines.append(Text(f"run: {outcome.run}"))
+    lines.append(_unbroken(f"run: {outcome.run}"))
     if outcome.report:
-        lines.append(Text(f"report: {outcome.report}"))
+        lines.append(_unbroken(f"report: {outcome.report}"))
     return Group(*lines)
+
+
+def _unbroken(text: str) -> Text:
+    """A line that is not folded: a path must survive being copied."""
+    return Text(text, no_wrap=True, overflow="ignore")
 
 
 def _steps(steps: Any) -> str:
@@ -121,7 +126,7 @@ def import_text(summary: dict[str, Any], output: Path) -> RenderableType:
     for key, value in summary.items():
         if key != "facts" and value not in (None, "", [], {}, ()):
             rows.add_row(key.replace("_", " "), escape(_short(value)))
-    return Group(rows, Text(f"wrote {output}"))
+    return Group(rows, _unbroken(f"wrote {output}"))
 
 
 def _short(value: Any) -> str:
