@@ -93,7 +93,7 @@ def test_every_fault_is_told_at_once(lab: Path) -> None:
         ("gates: [AND", "gates: [ANDD", ["search.gates", "ANDD"]),
         ("seed: 1 ", "seed: -1 ", ["seed", "-1"]),
         ("batch_time: 2 s", "batch_time: 2", ["sampling.batch_time", "no unit"]),
-        ("waveform: sine", "waveform: square", ["sampling.waveform", "square", "triangle"]),
+        ("waveform: triangle", "waveform: square", ["sampling.waveform", "square", "sine"]),
         ("tasks: [AND, OR, NAND, NOR]", "tasks: [AND, MAJ]", ["acceptance.tasks", "MAJ"]),
         ("levels: [-0.6 V, 0.2 V]", "levels: [0.2 V, 0.2 V]", ["same voltage"]),
         ("inputs: [e3, e4]", "inputs: [e3]", ["two inputs", "truth_tables"]),
