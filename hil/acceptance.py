@@ -70,5 +70,5 @@ def _tasks(experiment: ExperimentFile, tasks: Mapping[str, Any]) -> Iterator[Cri
         for what, key, limit, unit in limits:
             if limit is not None:
                 measured = found[key] if found is not None else None
-                impossible = found is not None and measured is None
+                impossible = found is not None and not found["tried"]
                 yield Criterion(f"{name}: {what}", measured, limit, unit, "at least", impossible)

@@ -62,7 +62,7 @@ def _tasks(tasks: dict[str, Any]) -> Table:
         table.add_row(
             name,
             "[green]pass[/]" if task["passed"] else f"[red]fail[/] {escape(task['reason'])}",
-            f"{task['accuracy']:.1%}",
+            "-" if task["accuracy"] is None else f"{task['accuracy']:.1%}",
             nano(task["margin_A"]),
             nano(task["noise_A"]),
             "-" if ratio is None else f"{ratio:.1f}",
@@ -73,7 +73,7 @@ def _tasks(tasks: dict[str, Any]) -> Table:
 def _solutions(solutions: dict[str, Any]) -> Table:
     table = Table("task", "solutions", "predicted margin", "predicted accuracy")
     for name, found in solutions.items():
-        best = found["best"]
+        best = found["best"] or {"margin_A": None, "accuracy": 0.0}
         table.add_row(name, str(found["count"]), nano(best["margin_A"]), f"{best['accuracy']:.1%}")
     return table
 
