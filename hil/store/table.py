@@ -18,6 +18,7 @@ forced to the disk before the marker says that they are there. Everybody else re
     inputs, outputs = group["inputs"][:rows], group["outputs"][:rows]
 """
 
+import contextlib
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +30,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hil.errors import DamagedRun, RunConflict, RunError
+from hil.errors import DamagedRun, DiskFull, RunConflict, RunError
 from hil.store import layout
 from hil.store.files import room_for, settle, write_whole
 from hil.store.lines import JsonLines, encode, plain
@@ -258,7 +259,8 @@ class BatchTable:
     def close(self) -> None:
         """Trim the arrays to what is committed, so that a reader needs no marker; stop writing."""
         if self.writable and self._grown != self._committed:
-            with room_for(self._paths.zarr):
+            # Trimming is a courtesy: on a full disk the marker still says where the data end.
+            with contextlib.suppress(DiskFull), room_for(self._paths.zarr):
                 self._resize(self._committed)
         self._lines.close()
         self.writable = False
