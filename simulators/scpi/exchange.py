@@ -154,12 +154,13 @@ class MessageExchange(VirtualInstrument):
         self.progress()
         if self.interrupts and self._blocked is None and not self._output:
             self.report(ScpiError(-420))
-            self._update_request()
+            self.progress()
 
     @property
     def service_requested(self) -> bool:
         """Whether the instrument asserts a service request (a serial poll takes it back)."""
         self.progress()
+        self._update_request()
         return self.status.requesting
 
     @property
@@ -182,6 +183,8 @@ class MessageExchange(VirtualInstrument):
             while self._blocked is None or self._unblock():
                 if self._steps:
                     self._run(self._steps.popleft())
+                    if self.status.service_enable:
+                        self._update_request()  # a later unit may take back what this one asked for
                 elif self._answers:
                     self._output.append(b";".join(self._answers) + self.response_terminator)
                     self._answers.clear()
@@ -193,7 +196,8 @@ class MessageExchange(VirtualInstrument):
             self._running = False
         if self._awaiting_complete:
             self._check_complete()
-        self._update_request()
+        if self.status.service_enable:
+            self._update_request()
 
     def _begin(self, message: bytes) -> None:
         steps = self._compiled.get(message)
@@ -341,8 +345,7 @@ class MessageExchange(VirtualInstrument):
             self._wake(instant)
 
     def _update_request(self) -> None:
-        if self.status.service_enable:
-            self.status.update_request(bool(self._output))
+        self.status.update_request(bool(self._output))
 
     def _ready_at(self) -> float | None:
         if self._blocked is None:

@@ -192,9 +192,8 @@ class HilVisaLibrary(VisaLibraryBase):
 
     def _using(self, handle: int) -> Session:
         """The session, if no lock of another keeps it from using the instrument."""
-        session = self._session(handle)
-        lock = session.port.lock
-        if lock.held and not lock.admits(handle):
+        session = self._sessions.get(handle) or self._session(handle)
+        if session.lock.held and not session.lock.admits(handle):
             self.handle_return_value(cast(VISASession, handle), StatusCode.error_resource_locked)
         return session
 

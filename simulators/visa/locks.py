@@ -13,15 +13,11 @@ class ResourceLock:
     """Who may use one resource; sessions are their handles."""
 
     def __init__(self) -> None:
+        self.held = False  # whether anybody holds a lock: a plain attribute, asked at every transfer
         self._exclusive: int | None = None
         self._depth = 0
         self._sharing: Counter[int] = Counter()
         self._key: str | None = None
-
-    @property
-    def held(self) -> bool:
-        """Whether anybody holds a lock."""
-        return self._exclusive is not None or self._key is not None
 
     def state(self) -> AccessModes:
         """The kind of lock in force."""
@@ -43,13 +39,13 @@ class ResourceLock:
             return "", StatusCode.error_resource_locked
         if kind == Lock.exclusive:
             nested = self._exclusive == session
-            self._exclusive = session
+            self._exclusive, self.held = session, True
             self._depth += 1
             return "", StatusCode.success_nested_exclusive if nested else StatusCode.success
         if key is not None and (len(key) > _LONGEST_KEY or (self._key not in (None, key))):
             return "", StatusCode.error_invalid_access_key
         nested = session in self._sharing
-        self._key = self._key or key or f"hil-{next(_serial)}"
+        self._key, self.held = self._key or key or f"hil-{next(_serial)}", True
         self._sharing[session] += 1
         return self._key, StatusCode.success_nested_shared if nested else StatusCode.success
 
@@ -60,6 +56,7 @@ class ResourceLock:
             if self._depth:
                 return StatusCode.success_nested_exclusive
             self._exclusive = None
+            self.held = self._key is not None
             return StatusCode.success_nested_shared if session in self._sharing else StatusCode.success
         if session not in self._sharing:
             return StatusCode.error_session_not_locked
@@ -79,3 +76,4 @@ class ResourceLock:
         self._sharing.pop(session, None)
         if not self._sharing:
             self._key = None
+        self.held = self._exclusive is not None or self._key is not None

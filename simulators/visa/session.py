@@ -41,7 +41,7 @@ class Port:
     seconds_per_byte: float = 0.0
     lock: ResourceLock = field(default_factory=ResourceLock)
     answering: bool = False  # the instrument has given the beginning of an answer and not its end
-    _held: bytes = b""  # taken from the instrument, beyond a termination character
+    held: bytes = b""  # taken from the instrument, beyond a termination character
     _position: int = 0
 
     @property
@@ -52,34 +52,33 @@ class Port:
     @property
     def unread(self) -> bool:
         """Whether the rest of an answer that was begun is still to be read."""
-        return self.answering or bool(self._held)
+        return self.answering or bool(self.held)
 
     def take(self, count: int, termchar: bytes | None) -> tuple[bytes, StatusCode]:
         """Up to `count` bytes, a termination character or the end of the answer; may raise NothingToRead."""
-        if not self._held:
-            self._held, end = self.instrument.read(count)
+        if not self.held:
+            chunk, end = self.instrument.read(count)
             if self.latency_s or self.seconds_per_byte:
                 opening = 0.0 if self.answering else self.latency_s
-                self.clock.advance(opening + len(self._held) * self.seconds_per_byte)
+                self.clock.advance(opening + len(chunk) * self.seconds_per_byte)
             self.answering = not end
+            after = 0 if termchar is None else chunk.find(termchar) + 1
+            if not after or after == len(chunk):
+                return chunk, _status(end, after > 0)
+            self.held, self._position = chunk, 0
         start = self._position
-        stop = min(start + count, len(self._held))
-        after = 0 if termchar is None else self._held.find(termchar, start, stop) + 1
-        if after:
-            stop = after
-        chunk = self._held[start:stop]
-        self._position = stop
-        if stop == len(self._held):
-            self._held, self._position = b"", 0
-            if not self.answering:
-                return chunk, StatusCode.success
-        if after:
-            return chunk, StatusCode.success_termination_character_read
-        return chunk, StatusCode.success_max_count_read
+        stop = min(start + count, len(self.held))
+        after = 0 if termchar is None else self.held.find(termchar, start, stop) + 1
+        stop = self._position = after or stop
+        chunk = self.held[start:stop]
+        last = stop == len(self.held)
+        if last:
+            self.held = b""
+        return chunk, _status(last and not self.answering, after > 0)
 
     def drop(self) -> None:
         """Forget the rest of an answer that is not read to its end."""
-        self._held, self._position, self.answering = b"", 0, False
+        self.held, self._position, self.answering = b"", 0, False
 
     def drain(self) -> None:
         """Throw away what the instrument has already sent."""
@@ -91,11 +90,18 @@ class Port:
             return
 
 
+def _status(end: bool, stopped: bool) -> StatusCode:
+    if end:
+        return StatusCode.success
+    return StatusCode.success_termination_character_read if stopped else StatusCode.success_max_count_read
+
+
 class Session:
     """One open session; timeouts are in virtual time."""
 
     def __init__(self, port: Port, handle: int, manager: int) -> None:
         self.port = port
+        self.lock = port.lock
         self.handle = handle
         self.stream = port.is_stream
         self.attributes: dict[int, Any] = initial(port.name, manager)
@@ -119,7 +125,7 @@ class Session:
         port = self.port
         if port.latency_s or port.seconds_per_byte:
             port.clock.advance(port.latency_s + len(data) * port.seconds_per_byte)
-        if port.unread and not self.stream:
+        if (port.answering or port.held) and not self.stream:
             port.drop()
         port.instrument.write(data, self.send_end)
 
