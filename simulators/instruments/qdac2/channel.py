@@ -57,7 +57,8 @@ class OutputChannel:
     Attributes:
         gain_error, offset_error_V: how this channel's converter is off: V * (1 + gain_error) + offset.
         noise_V: standard deviation of the output's noise, which its corners leave out.
-        load_ohm: what hangs on the output, as far as its own current sensor can tell.
+        load_ohm: resistors on the output, for its current sensor.
+        drain_A: what else is drawn from the output at an instant.
         keep_from: asked for the oldest instant that some reading still needs.
     """
 
@@ -81,6 +82,7 @@ class OutputChannel:
         self.awg = ArbitraryGenerator(clock, lines, traces, tick)
         self.range, self.filter = "HIGH", "HIGH"
         self.load_ohm = float("inf")
+        self.drain_A: Callable[[float], float] = lambda instant: 0.0
         self.keep_from: Callable[[], float] = lambda: clock.now
         self._record = OutputRecord()
         self._recorded_s = 0.0
@@ -88,6 +90,10 @@ class OutputChannel:
     def bear(self, resistance_ohm: float) -> None:
         """Take a further load, in parallel with what hangs on the output already."""
         self.load_ohm = 1.0 / (1.0 / self.load_ohm + 1.0 / resistance_ohm)
+
+    def feed(self, drain_A: Callable[[float], float]) -> None:
+        """Take what is drawn from the output, besides what resistors take."""
+        self.drain_A = drain_A
 
     def keep_for(self, needs_since: Callable[[], float]) -> None:
         """Ask `needs_since` for the oldest instant that must be remembered."""

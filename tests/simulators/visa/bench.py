@@ -21,7 +21,7 @@ MESSAGES = (LAN, GPIB, USB)
 @dataclass
 class Link:
     latency_s: float = 0.0
-    throughput_Bps: float = 0.0  # noqa: N815 - the unit keeps its case
+    throughput_Bps: float = 0.0
 
 
 @dataclass
