@@ -25,6 +25,8 @@ FILTERS_HZ = {"DC": 10.0, "MED": 10e3, "HIGH": 300e3}
 _BITS = 25
 _MEMORY_S = 5.0
 """History that is kept although nobody has asked for it."""
+_SHORTEST_S = 1e-9
+"""Pieces of a ramp that were cut shorter have lost their slope to rounding; no move is that short."""
 _SETTLING = np.array([0.1, 0.25, 0.5, 0.8, 1.2, 1.7, 2.4, 3.3, 4.5, 6.0, 8.0, 11.0])
 """Corners, in time constants, by which a filter's exponential is followed after each corner of its input."""
 
@@ -47,7 +49,8 @@ class OutputRecord:
         self.lowest_V = min(self.lowest_V, float(np.min(corners.values)))
         self.highest_V = max(self.highest_V, float(np.max(corners.values)))
         steps_s = np.diff(corners.times_s)
-        moved = np.abs(np.diff(corners.values))[steps_s > 0.0] / steps_s[steps_s > 0.0]
+        real = steps_s > _SHORTEST_S
+        moved = np.abs(np.diff(corners.values))[real] / steps_s[real]
         self.fastest_V_per_s = max(self.fastest_V_per_s, float(np.max(moved, initial=0.0)))
 
 
