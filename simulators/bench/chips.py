@@ -51,45 +51,56 @@ CHIPS: dict[str, Builder] = {"hopping": _hopping, "network": _network}
 
 @dataclasses.dataclass(frozen=True)
 class Specimen:
-    """The chip on the bench: the names of its driven electrodes, and what answers for it."""
+    """The chip on the bench.
+
+    Attributes:
+        electrodes: names of its driven electrodes.
+        chip: what answers for its readout.
+        drawn_A: currents (electrode,) that flow into the electrodes at voltages (electrode,) in V; None
+            where the model knows of the readout alone.
+    """
 
     electrodes: tuple[str, ...]
     chip: ObservedChip
-
-
-@dataclasses.dataclass(frozen=True)
-class IdealChip:
-    """A model as it is, without imperfections."""
-
-    model: "ElectrodeModel"
-
-    def observe(self, voltages: Array, times_s: Array) -> Array:
-        """See `ObservedChip.observe`."""
-        import torch
-
-        along = getattr(self.model, "trace", None)  # a solver can use neighbours as good starts
-        with torch.no_grad():
-            points = torch.as_tensor(voltages)
-            currents = self.model.current(points)[..., 0] if along is None else along(points)
-        return np.asarray(currents, dtype=np.float64)
+    drawn_A: Callable[[Array], Array] | None = None
 
 
 def make_specimen(config: ChipConfig, folder: Path, seed: int) -> Specimen:
     """Build the chip of a bench; raises BenchError that names the key at fault."""
     if config.model not in CHIPS:
         raise BenchError(f"emulator.chip.model: no model {config.model!r}; there are {', '.join(CHIPS)}")
-    model = CHIPS[config.model](config, folder)
-    if not config.imperfections:
-        return Specimen(model.electrodes, IdealChip(model))
     from simulators.models.imperfections import ImperfectChip
 
-    return Specimen(model.electrodes, ImperfectChip(model, read_imperfections(config.imperfections), seed))
+    model = CHIPS[config.model](config, folder)
+    chip = ImperfectChip(model, read_imperfections(config.imperfections), seed)
+    return Specimen(model.electrodes, chip, _drawn(model))
 
 
-def read_imperfections(section: Mapping[str, Any]) -> "Imperfections":
-    """The imperfections of a specimen; keys are the fields' names without unit, values carry the unit."""
+def _drawn(model: "ElectrodeModel") -> Callable[[Array], Array] | None:
+    from simulators.models.hopping import HoppingNetwork
+
+    if not isinstance(model, HoppingNetwork):
+        return None
+
+    def drawn_A(voltages: Array) -> Array:
+        import torch
+
+        with torch.no_grad():
+            out_A = model.currents_all(torch.as_tensor(voltages)[None, :])
+        return -np.asarray(out_A[0, :-1], dtype=np.float64)
+
+    return drawn_A
+
+
+def read_imperfections(section: Mapping[str, Any] | None) -> "Imperfections":
+    """The imperfections of a specimen: none without a section, typical ones where it is silent.
+
+    Keys are the fields' names without their unit, which the values carry: `noise_floor: 0.1 nA`.
+    """
     from simulators.models.imperfections import Imperfections
 
+    if section is None:
+        return Imperfections.none()
     names = {field.name: _unit(field.name) for field in dataclasses.fields(Imperfections)}
     keys = {name.removesuffix(suffix): (name, unit) for name, (suffix, unit) in names.items()}
     values: dict[str, Any] = {}
