@@ -1,5 +1,7 @@
 """The transimpedance amplifier's gain and offset, measured with the chip at rest and a known current.
 
+What is measured is the chain that turns current into readings: the meter's own errors are part of it.
+
 With all electrodes at 0 V the readout carries no current and the meter shows the offset. A source
 channel through a known resistor into the virtual ground then adds V / R at several levels of both signs;
 the slope of a straight line through the readings is the gain. Each reading averages over whole periods
@@ -31,7 +33,7 @@ _SIGNIFICANT = 0.01  # of the gain: the largest statistical uncertainty
 class AmplifierCalibration:
     """What was measured; standard uncertainties (one sigma) beside each.
 
-    `gain_std` includes the resistor's tolerance, `gain_std_statistical` does not. `residual_V` is the
+    `gain_std` includes the reference's tolerance, `gain_std_statistical` does not. `residual_V` is the
     rms deviation from a straight line, `noise_V` the standard deviation of one reading at rest with the
     aperture used for sampling.
     """

@@ -28,7 +28,8 @@ class Electrode:
 class Reference:
     """A known current source: a source channel through a resistor into the amplifier's virtual ground.
 
-    `tolerance` is the resistor's relative standard uncertainty; range in V, slew in V/s.
+    `tolerance` is the current's relative standard uncertainty: the resistor's, and the source's if it
+    counts beside that. Range in V, slew in V/s.
     """
 
     channel: int

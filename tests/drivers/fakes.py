@@ -88,6 +88,7 @@ class FakeSource:
         self.fired_at: list[float] = []
         self.blocks: list[dict[int, Array]] = []
         self.queue: list[str] = []
+        self.confined: dict[int, tuple[float, float]] = {}
         self.reach = (-2.0, 2.0)
 
     def _exchange(self, method: str) -> None:
@@ -116,6 +117,9 @@ class FakeSource:
     def set_slew_limit(self, channel: int, slew_V_per_s: float) -> None:
         self._exchange("set_slew_limit")
         self.outputs[channel].slew = slew_V_per_s
+
+    def confine(self, channel: int, low_V: float, high_V: float) -> None:
+        self.confined[channel] = low_V, high_V
 
     def read_back(self, channel: int) -> float:
         self._exchange("read_back")
