@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from hil.api.calibrate import calibrate as calibrate
     from hil.api.check import check as check
     from hil.api.export import export as export
-    from hil.api.imports import import_brainspy as import_brainspy
-    from hil.api.imports import import_brainspy_data as import_brainspy_data
     from hil.api.lab import demo as demo
     from hil.api.lab import init as init
     from hil.api.lab import station as station
@@ -30,6 +28,8 @@ if TYPE_CHECKING:
     from hil.api.steps import sample as sample
     from hil.api.steps import search as search
     from hil.api.steps import verify as verify
+    from hil.imports.brainspy import import_brainspy as import_brainspy
+    from hil.imports.brainspy_data import import_brainspy_data as import_brainspy_data
 
 _HOME = {
     "calibrate": "hil.api.calibrate",
@@ -37,8 +37,8 @@ _HOME = {
     "demo": "hil.api.lab",
     "export": "hil.api.export",
     "fit": "hil.api.steps",
-    "import_brainspy": "hil.api.imports",
-    "import_brainspy_data": "hil.api.imports",
+    "import_brainspy": "hil.imports.brainspy",
+    "import_brainspy_data": "hil.imports.brainspy_data",
     "init": "hil.api.lab",
     "report": "hil.api.steps",
     "runs": "hil.api.runs",

@@ -1,38 +1,72 @@
 """Whether a run is good enough, by what its experiment file states."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from hil.config.experiment import ExperimentFile
 
+Sense = Literal["at most", "at least"]
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One line of the acceptance; `measured` and `passed` are None where nothing was measured yet."""
+
+    what: str
+    measured: float | None
+    limit: float
+    unit: str
+    sense: Sense
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether it is met."""
+        if self.measured is None:
+            return None
+        return self.measured <= self.limit if self.sense == "at most" else self.measured >= self.limit
+
+    def __str__(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{self.what}: {self.measured:.4g}{unit}; {self.sense} {self.limit:.4g}{unit} was asked for"
+
+
+def criteria(experiment: ExperimentFile, metrics: Mapping[str, Any]) -> tuple[Criterion, ...]:
+    """Every criterion of the experiment with what was measured."""
+    return (
+        *_surrogate(experiment, metrics.get("surrogate", {})),
+        *_tasks(experiment, metrics.get("tasks", {})),
+    )
+
 
 def missed(experiment: ExperimentFile, metrics: Mapping[str, Any]) -> tuple[str, ...]:
-    """The criteria that were measured and not met, in words; what was not measured yet is not missed."""
-    found = [
-        f"{name}: {value:.4g}{unit}; at most {limit:.4g}{unit} was asked for"
-        for name, value, limit, unit in criteria(experiment, metrics)
-        if not value <= limit
-    ]
-    verdicts = metrics.get("tasks", {})
-    for task in experiment.acceptance.tasks or list(verdicts):
-        if task in verdicts and not verdicts[task]["passed"]:
-            found.append(f"{task}: {verdicts[task]['reason']}")
-    return tuple(found)
+    """The criteria that were measured and not met, in words."""
+    return tuple(str(line) for line in criteria(experiment, metrics) if line.passed is False)
 
 
-def criteria(experiment: ExperimentFile, metrics: Mapping[str, Any]) -> list[tuple[str, float, float, str]]:
-    """(what, measured, largest allowed, unit) of each criterion on the surrogate."""
-    asked, surrogate = experiment.acceptance, metrics.get("surrogate", {})
-    found = []
-    if asked.max_rmse is not None and surrogate.get("rmse_A") is not None:
-        found.append(("surrogate RMSE", surrogate["rmse_A"] * 1e9, asked.max_rmse * 1e9, " nA"))
-    if asked.max_rmse_over_repeatability is not None and surrogate.get("over_repeatability") is not None:
-        found.append(
-            (
-                "surrogate RMSE over repeatability",
-                surrogate["over_repeatability"],
-                asked.max_rmse_over_repeatability,
-                "",
-            )
-        )
-    return found
+def _surrogate(experiment: ExperimentFile, surrogate: Mapping[str, Any]) -> Iterator[Criterion]:
+    asked = experiment.acceptance
+    if asked.max_rmse is not None:
+        yield Criterion("surrogate RMSE", surrogate.get("rmse_A"), asked.max_rmse, "A", "at most")
+    if asked.max_rmse_over_repeatability is not None:
+        limit, ratio = asked.max_rmse_over_repeatability, surrogate.get("over_repeatability")
+        yield Criterion("surrogate RMSE over repeatability", ratio, limit, "", "at most")
+
+
+def _tasks(experiment: ExperimentFile, tasks: Mapping[str, Any]) -> Iterator[Criterion]:
+    asked = experiment.acceptance
+    for name in experiment.search.names if asked.tasks is None else asked.tasks:
+        found = tasks.get(name)
+        yield Criterion(f"{name}: accuracy", _of(found, "accuracy"), asked.min_accuracy, "", "at least")
+        if asked.min_margin is not None:
+            yield Criterion(f"{name}: margin", _of(found, "margin_A"), asked.min_margin, "A", "at least")
+        if asked.min_margin_over_noise is not None:
+            limit, ratio = asked.min_margin_over_noise, _of(found, "margin_over_noise")
+            yield Criterion(f"{name}: margin over noise", ratio, limit, "", "at least")
+
+
+def _of(found: Mapping[str, Any] | None, key: str) -> float | None:
+    """A figure of a verified task; a task without it, for want of a solution, is infinitely far off."""
+    if found is None:
+        return None
+    return found[key] if found[key] is not None else float("-inf")

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import numpy as np
+
+from calibration.device import ChannelGroup, Channels
 from calibration.sampling.coverage import Coverage, coverage
 from calibration.sampling.multitone import MultiTone
 from calibration.sampling.plan import SamplingPlan
@@ -9,9 +12,26 @@ from calibration.sampling.plateaus import SobolPlateaus
 from calibration.sampling.reference import ReferencePlan
 from calibration.surrogate.training import TrainingPlan
 from calibration.tasks.task import Task, boolean_gate, labelled_points, truth_table
-
-from calibration.device import Channels
+from drivers.hardware import Timing
+from hil.config.bench import ChipSection
 from hil.config.experiment import ExperimentFile, SamplingSection
+
+
+def sampled_channels(chip: ChipSection) -> ChannelGroup:
+    """All driven electrodes as fast inputs, as the chip's driver offers them.
+
+    A waveform may use only that share of the slew limits in which each step is over before it is read.
+    """
+    electrodes = chip.electrodes.values()
+    share = Timing(chip.sample_rate, chip.aperture).slew_fraction
+    return ChannelGroup(
+        tuple(chip.electrodes),
+        "V",
+        np.array([electrode.low for electrode in electrodes]),
+        np.array([electrode.high for electrode in electrodes]),
+        share * np.array([electrode.max_slew for electrode in electrodes]),
+        chip.readout.settling,
+    )
 
 
 def sampling_plan(

@@ -108,7 +108,7 @@ class MultiTone:
         """The tone of each channel before any permutation, shape (n_in,)."""
         ratios = square_roots_of_primes(len(self.channels.names))
         peak_slew = PEAK_SLEW[self.wave] * (self.channels.high - self.channels.low) / 2
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):  # a channel that hardly moves has no limit
             limits_Hz = self.slew_fraction * self.channels.max_slew / peak_slew
         limits_Hz = np.minimum(limits_Hz, self.sample_rate_Hz / self.samples_per_cycle)
         factor = limits_Hz.min() / ratios.max() if self.permute else (limits_Hz / ratios).min()

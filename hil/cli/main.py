@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -152,7 +153,7 @@ def runs(
     from hil.cli.tables import runs_table
 
     found = hil.runs(folder)
-    _tell([run.as_dict() for run in found], json, runs_table(found, folder))
+    _tell([vars(run) for run in found], json, runs_table(found, folder))
 
 
 @app.command(epilog="Example: hil export runs/RUN samples.nc   (.h5, .nc or .npz)")
@@ -172,14 +173,17 @@ def export(
 def import_brainspy(
     file: Annotated[Path, typer.Argument(help="A surrogate saved by brains-py or brainspy-smg.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The chip folder to write.")],
+    amplification: Annotated[
+        float | None, typer.Option(help="nA per volt, where the file does not say.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Turn a measured device's published surrogate into a chip for the emulator."""
     import hil
     from hil.cli.tables import import_text
 
-    summary = hil.import_brainspy(file, output)
-    _tell(summary.as_dict(), json, import_text(summary, output))
+    summary = hil.import_brainspy(file, output, amplification=amplification)
+    _tell(asdict(summary), json, import_text(asdict(summary), output))
 
 
 @importer.command("brainspy-data", epilog="Example: hil import brainspy-data IO.dat -o runs/measured")
@@ -193,8 +197,8 @@ def import_brainspy_data(
     import hil
     from hil.cli.tables import import_text
 
-    summary = hil.import_brainspy_data(file, output, config)
-    _tell(summary.as_dict(), json, import_text(summary, output))
+    summary = hil.import_brainspy_data([file, config] if config else file, output)
+    _tell(asdict(summary), json, import_text(asdict(summary), output))
 
 
 def _tell(document: Any, json: bool, text: Any) -> None:

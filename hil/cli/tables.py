@@ -115,11 +115,11 @@ def check_table(result: "CheckResult") -> RenderableType:
     return Group(table, Text(result.summary))
 
 
-def import_text(summary: Any, output: Path) -> RenderableType:
-    """What was imported."""
+def import_text(summary: dict[str, Any], output: Path) -> RenderableType:
+    """What was imported; all that the file said of itself is in the written folder and in `--json`."""
     rows = Table(show_header=False)
-    for key, value in summary.as_dict().items():
-        if value not in (None, "", [], {}, ()):
+    for key, value in summary.items():
+        if key != "facts" and value not in (None, "", [], {}, ()):
             rows.add_row(key.replace("_", " "), escape(_short(value)))
     return Group(rows, Text(f"wrote {output}"))
 
@@ -130,5 +130,8 @@ def _short(value: Any) -> str:
     if isinstance(value, dict):
         return "\n".join(f"{key}: {_short(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(_short(item) for item in value)
+        if any(isinstance(item, dict) for item in value):
+            return "\n".join(", ".join(f"{key} {_short(one)}" for key, one in item.items()) for item in value)
+        long = any(isinstance(item, str) and len(item) > 20 for item in value)
+        return ("\n" if long else ", ").join(_short(item) for item in value)
     return str(value)

@@ -73,12 +73,20 @@ class SearchSection(Section):
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
     keep: Count = 3
 
+    @property
+    def names(self) -> list[str]:
+        """The names of all tasks."""
+        return [
+            *self.gates,
+            *(table.name for table in self.truth_tables),
+            *(item.name for item in self.points),
+        ]
+
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:
         if not (self.gates or self.truth_tables or self.points):
             raise ValueError("nothing to search for; name gates, truth_tables or points")
-        names = [*self.gates, *(t.name for t in self.truth_tables), *(p.name for p in self.points)]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted({name for name in self.names if self.names.count(name) > 1})
         if twice:
             raise ValueError(f"{twice[0]} is asked for twice; give each task its own name")
         if self.gates and len(self.inputs) != 2:
@@ -122,11 +130,7 @@ class ExperimentFile(Section):
 
     @model_validator(mode="after")
     def _known_tasks(self) -> Self:
-        known = [
-            *self.search.gates,
-            *(t.name for t in self.search.truth_tables),
-            *(p.name for p in self.search.points),
-        ]
+        known = self.search.names
         for name in self.acceptance.tasks or []:
             if name not in known:
                 raise ValueError(

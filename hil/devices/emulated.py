@@ -46,7 +46,7 @@ class EmulatedDevice:
         self._part(electrodes, electrodes.names, np.zeros(len(electrodes.names)))
 
     def _part(self, electrodes: ChannelGroup, inputs: Sequence[str], held: Array) -> None:
-        self._partition = Partition(electrodes, inputs, held)
+        self._partition = Partition(electrodes, inputs, self.sample_rate_Hz, held)
         self.inputs, self.controls = self._partition.inputs, self._partition.controls
 
     @property

@@ -1,6 +1,7 @@
 """A recorded run as a device: it answers with the nearest point that was really measured."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -55,13 +56,46 @@ class ReplayedDevice:
         self._part(electrodes, electrodes.names, np.zeros(len(electrodes.names)))
 
     def _part(self, electrodes: ChannelGroup, inputs: Sequence[str], held: Array) -> None:
-        self._partition = Partition(electrodes, inputs, held)
+        self._partition = Partition(electrodes, inputs, self.sample_rate_Hz, held)
         self.inputs, self.controls = self._partition.inputs, self._partition.controls
+
+    @classmethod
+    def of_run(cls, run: Path | str, reach: float = 0.25) -> Self:
+        """The samples of a run folder; raises RunError for a folder that is no run or holds no samples."""
+        from hil.store import RunStore
+
+        with RunStore.open(run) as store:
+            table = store.table("sampling")
+            data, columns = table.read(), table.columns
+            identity = {"kind": "dnpu", "name": store.name, **store.manifest.get("instruments", {})}
+            rate = float(table.attributes["sample_rate_Hz"])
+        inputs, outputs = data["inputs"], data["outputs"]
+        width, steps = (
+            inputs.shape[1],
+            np.abs(np.diff(inputs.reshape(table.committed, -1, inputs.shape[1]), axis=1)),
+        )
+        free = np.full(outputs.shape[1], np.inf)
+        return cls(
+            identity,
+            ChannelGroup(
+                columns["inputs"].channels,
+                columns["inputs"].unit,
+                np.nanmin(inputs, axis=0),
+                np.nanmax(inputs, axis=0),
+                np.maximum(steps.reshape(-1, width).max(axis=0) * rate, 1e-9),
+            ),
+            ChannelGroup(columns["outputs"].channels, columns["outputs"].unit, -free, free, free),
+            inputs,
+            outputs,
+            data["flags"],
+            rate,
+            reach,
+        )
 
     @property
     def cost(self) -> Cost:
-        """Readings answered so far; a recording costs no chip time."""
-        return Cost(self._spent["readings"], 0.0)
+        """Readings answered so far, and the time that the chip would have taken for them."""
+        return Cost(self._spent["readings"], self._spent["readings"] / self.sample_rate_Hz)
 
     def with_inputs(self, names: Sequence[str]) -> Self:
         """See `calibration.device.Device`."""

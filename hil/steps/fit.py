@@ -4,14 +4,14 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
+
 from calibration.surrogate.dataset import Dataset, build_dataset
 from calibration.surrogate.evaluation import evaluate
 from calibration.surrogate.network import SurrogateNetwork
 from calibration.surrogate.training import Trainer, TrainingState
-
 from hil.plans import training_plan
 from hil.session import SAMPLING, Session
-from hil.steps.sample import electrodes_of, plan_of
+from hil.steps.sample import plan_of
 
 SURROGATE = "models/surrogate"
 CHECKPOINT = "models/training"
@@ -50,7 +50,12 @@ def fit(session: Session) -> None:
                 "best_epoch": trainer.best_epoch.epoch if trainer.best_epoch else None,
                 "parameters": sum(weight.numel() for weight in network.parameters()),
                 "training_curve": [
-                    {"epoch": e.epoch, "train_loss": e.train_loss, "validation_rmse_A": e.validation_rmse_A}
+                    {
+                        "epoch": e.epoch,
+                        "train_loss": e.train_loss,
+                        "validation_rmse_A": e.validation_rmse_A,
+                        "seconds": e.seconds,
+                    }
                     for e in trainer.history
                 ],
                 "split": dataset.as_dict(),
@@ -62,8 +67,8 @@ def dataset_of(session: Session) -> Dataset:
     """The run's samples, split by batch and scaled."""
     table = session.store.table(SAMPLING)
     data = table.read()
-    electrodes = electrodes_of(session)
-    plan = plan_of(session, electrodes)
+    plan = plan_of(session)
+    electrodes = plan.channels
     shape = (table.committed, table.rows_per_batch)
     return build_dataset(
         data["inputs"].reshape(*shape, -1),

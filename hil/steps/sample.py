@@ -4,13 +4,13 @@ import time
 from typing import Any
 
 import numpy as np
+
+from calibration.device import Device, Flag
 from calibration.sampling.duty import duty
 from calibration.sampling.reference import ReferencePlan
 from calibration.sampling.repeatability import repeatability
-
-from calibration.device import ChannelGroup, Channels, Device, Flag
 from hil.connection import connect
-from hil.plans import coverages, sampling_plan
+from hil.plans import coverages, sampled_channels, sampling_plan
 from hil.session import SAMPLING, Session
 from hil.store import BatchTable, ColumnSpec
 
@@ -24,30 +24,17 @@ def sample(session: Session) -> None:
     with session.store.step("sample"):
         with connect(session) as chip:
             device = chip.with_inputs(tuple(session.bench.chip.electrodes))
-            plan = plan_of(session, device.inputs)
+            plan = plan_of(session)
             table = _table(session, device, plan)
             _drive(session, device, plan, table)
         session.progress.say("sampled; looking at coverage, repeatability and drift")
         _summarise(session, plan, table)
 
 
-def plan_of(session: Session, channels: Channels) -> ReferencePlan:
-    """The run's sampling plan for `channels`."""
-    settings, rate = session.experiment.sampling, session.bench.chip.sample_rate
-    return sampling_plan(settings, channels, rate, session.experiment.seed)
-
-
-def electrodes_of(session: Session) -> ChannelGroup:
-    """The driven electrodes as the bench file states them."""
-    electrodes = session.bench.chip.electrodes
-    return ChannelGroup(
-        tuple(electrodes),
-        "V",
-        np.array([electrode.low for electrode in electrodes.values()]),
-        np.array([electrode.high for electrode in electrodes.values()]),
-        np.array([electrode.max_slew for electrode in electrodes.values()]),
-        session.bench.chip.readout.settling,
-    )
+def plan_of(session: Session) -> ReferencePlan:
+    """The run's sampling plan."""
+    chip, experiment = session.bench.chip, session.experiment
+    return sampling_plan(experiment.sampling, sampled_channels(chip), chip.sample_rate, experiment.seed)
 
 
 def _table(session: Session, device: Device, plan: ReferencePlan) -> BatchTable:

@@ -60,9 +60,7 @@ def summary(folder: Path) -> RunSummary:
         }
         for path in sorted((folder / "data").glob("*.zarr")):
             paths = layout.TablePaths(folder / "data", path.stem)
-            marker = layout.read_marker(paths)
-            layout.check_chunks(paths, marker)
-            batches[path.stem] = marker.batches
+            batches[path.stem] = layout.check_table(paths).batches
         manifest.check_files(folder, described)
         figures = _figures(folder / "metrics.json")
     except RunError as error:

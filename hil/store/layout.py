@@ -106,8 +106,23 @@ def read_attributes(paths: TablePaths) -> dict[str, Any]:
     return dict(stored)
 
 
-def check_chunks(paths: TablePaths, marker: Marker) -> None:
-    """Raise DamagedRun unless every committed chunk is there with its size."""
+def check_table(paths: TablePaths) -> Marker:
+    """The commit marker of a table of which everything committed is there, in its full size.
+
+    Raises DamagedRun, naming the batch and column that is missing or cut short, and NewerFormat.
+    """
+    read_attributes(paths)
+    marker = read_marker(paths)
+    logged = paths.batches.stat().st_size if paths.batches.exists() else 0
+    if logged < marker.log_bytes:
+        raise DamagedRun(
+            f"{paths.batches} is cut short: {logged} of {marker.log_bytes} bytes; restore it from a copy"
+        )
+    _check_chunks(paths, marker)
+    return marker
+
+
+def _check_chunks(paths: TablePaths, marker: Marker) -> None:
     for column, size in marker.chunk_bytes.items():
         try:
             with os.scandir(paths.zarr / column) as entries:

@@ -153,8 +153,7 @@ class BatchTable:
 
         Raises DamagedRun, naming batch and column, if something committed is missing or cut short.
         """
-        marker = layout.read_marker(self._paths)
-        layout.check_chunks(self._paths, marker)
+        marker = layout.check_table(self._paths)
         self._committed = marker.batches
         self._records = list(self._lines.read(marker.log_bytes)) if marker.batches else []
         if [record.get("k") for record in self._records] != list(range(marker.batches)):
