@@ -5,12 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from simulators.bench.analog.currents import ObservedChip
 from simulators.bench.config import ChipConfig
 from simulators.errors import BenchError, ModelError
-from simulators.instruments.path import Array
 from simulators.quantity import parse
 
 if TYPE_CHECKING:  # torch costs more than a second: only where a chip is made
@@ -57,39 +54,25 @@ class Specimen:
     chip: ObservedChip
 
 
-@dataclasses.dataclass(frozen=True)
-class IdealChip:
-    """A model as it is, without imperfections."""
-
-    model: "ElectrodeModel"
-
-    def observe(self, voltages: Array, times_s: Array) -> Array:
-        """See `ObservedChip.observe`."""
-        import torch
-
-        along = getattr(self.model, "trace", None)  # a solver can use neighbours as good starts
-        with torch.no_grad():
-            points = torch.as_tensor(voltages)
-            currents = self.model.current(points)[..., 0] if along is None else along(points)
-        return np.asarray(currents, dtype=np.float64)
-
-
 def make_specimen(config: ChipConfig, folder: Path, seed: int) -> Specimen:
     """Build the chip of a bench; raises BenchError that names the key at fault."""
     if config.model not in CHIPS:
         raise BenchError(f"emulator.chip.model: no model {config.model!r}; there are {', '.join(CHIPS)}")
-    model = CHIPS[config.model](config, folder)
-    if not config.imperfections:
-        return Specimen(model.electrodes, IdealChip(model))
     from simulators.models.imperfections import ImperfectChip
 
+    model = CHIPS[config.model](config, folder)
     return Specimen(model.electrodes, ImperfectChip(model, read_imperfections(config.imperfections), seed))
 
 
-def read_imperfections(section: Mapping[str, Any]) -> "Imperfections":
-    """The imperfections of a specimen; keys are the fields' names without unit, values carry the unit."""
+def read_imperfections(section: Mapping[str, Any] | None) -> "Imperfections":
+    """The imperfections of a specimen: none without a section, typical ones where it is silent.
+
+    Keys are the fields' names without their unit, which the values carry: `noise_floor: 0.1 nA`.
+    """
     from simulators.models.imperfections import Imperfections
 
+    if section is None:
+        return Imperfections.none()
     names = {field.name: _unit(field.name) for field in dataclasses.fields(Imperfections)}
     keys = {name.removesuffix(suffix): (name, unit) for name, (suffix, unit) in names.items()}
     values: dict[str, Any] = {}

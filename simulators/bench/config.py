@@ -53,12 +53,13 @@ class ChipConfig(_Section):
     """The chip: a model by name, what makes this specimen, and its imperfections.
 
     `model: hopping` takes a `seed`; `model: network` takes a `file`, a folder named from the bench file's.
+    Without `imperfections` the chip is its model; `imperfections: {}` gives it typical ones.
     """
 
     model: str
     seed: int | None = Field(default=None, ge=0)
     file: str | None = None
-    imperfections: dict[str, Any] = Field(default_factory=dict)
+    imperfections: dict[str, Any] | None = None
 
 
 class EmulatorConfig(_Section):

@@ -160,6 +160,7 @@ class MessageExchange(VirtualInstrument):
     def service_requested(self) -> bool:
         """Whether the instrument asserts a service request (a serial poll takes it back)."""
         self.progress()
+        self._update_request()
         return self.status.requesting
 
     @property
@@ -182,6 +183,8 @@ class MessageExchange(VirtualInstrument):
             while self._blocked is None or self._unblock():
                 if self._steps:
                     self._run(self._steps.popleft())
+                    if self.status.service_enable:
+                        self._update_request()  # a later unit may take back what this one asked for
                 elif self._answers:
                     self._output.append(b";".join(self._answers) + self.response_terminator)
                     self._answers.clear()

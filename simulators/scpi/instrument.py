@@ -8,7 +8,7 @@ from simulators.scpi.errors import ScpiError
 from simulators.scpi.exchange import MessageExchange
 from simulators.scpi.parameters import Integer
 from simulators.scpi.replies import Later, quoted
-from simulators.scpi.status import OPERATION_COMPLETE
+from simulators.scpi.status import MASTER_SUMMARY, OPERATION_COMPLETE
 
 
 class ScpiInstrument(MessageExchange):
@@ -82,8 +82,7 @@ class ScpiInstrument(MessageExchange):
 
     @command("*SRE", Integer(0, 255))
     def _set_service_enable(self, mask: int) -> None:
-        self.status.service_enable = mask & ~64
-        self.status.update_request(self.message_available)
+        self.status.service_enable = mask & ~MASTER_SUMMARY
 
     @query("*SRE")
     def _service_enable(self) -> int:

@@ -37,14 +37,15 @@ class Resistor:
         return Knots(corners.times_s, corners.values / self.resistance_ohm, corners.opens)
 
 
-@dataclass(frozen=True)
+@dataclass
 class ChipCurrent:
     """The readout current of a chip without memory, driven by one voltage source per electrode.
 
     The chip is asked once per segment of the sources (a dwell of a list), and more often only where a
     voltage moves by more than `step_V` in longer than `resolution_s`. Within a segment the current is
     interpolated along the way the voltages have gone. A segment in which nothing moves keeps one current,
-    so a plateau read many times is asked, and has its noise, once per reading.
+    so a plateau read many times is asked, and has its noise, once per reading. A chip has no way back: who
+    reads the past once more gets the drift of the present.
     """
 
     chip: ObservedChip
@@ -52,6 +53,7 @@ class ChipCurrent:
     resolution_s: float
     rng: np.random.Generator
     step_V: float = 0.05
+    _last_s: float = 0.0
 
     def knots(self, starts_s: Array, stops_s: Array, from_s: float) -> Knots:
         """See `CurrentSource.knots`."""
@@ -64,7 +66,8 @@ class ChipCurrent:
         times_s, points = way.times_s[way.opens], way.voltages[way.opens]
         noise_V = np.array([source.noise_V for source in self.sources])
         driven = points + noise_V * self.rng.normal(size=points.shape)
-        asked = np.asarray(self.chip.observe(driven, times_s), dtype=np.float64)
+        asked = np.asarray(self.chip.observe(driven, np.maximum(times_s, self._last_s)), dtype=np.float64)
+        self._last_s = max(self._last_s, float(times_s[-1]))
         return Knots(way.times_s, way.interpolate(asked), way.opens)
 
     def _thin(self, way: "_Way") -> Mask:

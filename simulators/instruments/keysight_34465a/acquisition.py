@@ -55,6 +55,7 @@ class Acquisition:
         self._begun_s = clock.now
         self._next_s: float | None = None
         self._to_take = 0
+        self._pending_s: Array = np.empty(0)
         self._buffered = False
         self._aborted = False
         self.overflowed = False
@@ -117,27 +118,31 @@ class Acquisition:
     def _await_block(self) -> None:
         if self._next_s is None:
             return
-        count = min(self._to_take, _BLOCK)
-        starts_s: Array = np.asarray(self._next_s + self.plan.pitch_s * np.arange(count), dtype=np.float64)
-        end_s = float(starts_s[-1]) + self.plan.reading_s
+        pitches = np.arange(float(min(self._to_take, _BLOCK)))
+        self._pending_s = self._next_s + self.plan.pitch_s * pitches
+        self._clock.schedule(float(self._pending_s[-1]) + self.plan.reading_s, self.catch_up)
 
-        def taken() -> None:
-            if not self._aborted:
-                self._take(starts_s, end_s)
-
-        self._clock.schedule(end_s, taken)
-
-    def _take(self, starts_s: Array, end_s: float) -> None:
+    def catch_up(self) -> None:
+        """Take the readings whose time is over; the clock sees to it at the end of a block."""
+        if self.over or self._next_s is None:
+            return
+        done = int(np.searchsorted(self._pending_s + self.plan.reading_s, self._clock.now, side="right"))
+        if done == 0:
+            return
+        starts_s, self._pending_s = self._pending_s[:done], self._pending_s[done:]
         volts = self._signal().means(starts_s, starts_s + self.plan.aperture_s)
         self.readings = np.concatenate((self.readings, self.plan.convert(volts)))
         if len(self.readings) > self._keep:
             self.readings = self.readings[-int(self._keep) :]
             self.overflowed = True
-        self._to_take -= len(starts_s)
-        if self._to_take > 0:
-            self._next_s = float(starts_s[0]) + self.plan.pitch_s * len(starts_s)
+        self._to_take -= done
+        self._next_s = float(starts_s[-1]) + self.plan.pitch_s
+        if self._to_take == 0:
+            self._end_of_trigger(float(starts_s[-1]) + self.plan.reading_s)
+        elif len(self._pending_s) == 0:
             self._await_block()
-            return
+
+    def _end_of_trigger(self, end_s: float) -> None:
         self._next_s = None
         self._left -= 1
         self._begun_s = end_s

@@ -194,6 +194,7 @@ class Keysight34465A(SenseCommands):
     def abort(self) -> None:
         """End the measurement; readings taken stay."""
         if self._acquisition is not None:
+            self._acquisition.catch_up()
             self._acquisition.abort()
 
     @query("FETCh")
@@ -232,7 +233,10 @@ class Keysight34465A(SenseCommands):
     # Memory -----------------------------------------------------------------------------------------------
 
     def _memory(self) -> Array:
-        return np.empty(0) if self._acquisition is None else self._acquisition.readings
+        if self._acquisition is None:
+            return np.empty(0)
+        self._acquisition.catch_up()
+        return self._acquisition.readings
 
     def _given(self, readings: Array) -> list[float] | bytes:
         """Readings in the format that is set."""
@@ -246,11 +250,10 @@ class Keysight34465A(SenseCommands):
         return readings.astype("<f8" if self.settings.swapped else ">f8").tobytes()
 
     def _take(self, count: int) -> Array:
-        if self._acquisition is None:
-            return np.empty(0)
-        taken = self._acquisition.readings[:count]
-        self._acquisition.readings = self._acquisition.readings[count:]
-        return taken
+        readings = self._memory()
+        if self._acquisition is not None:
+            self._acquisition.readings = readings[count:]
+        return readings[:count]
 
     @query("R", Optional(Integer(1, MEMORY), MEMORY))
     def take_block(self, count: int) -> bytes:
@@ -263,9 +266,9 @@ class Keysight34465A(SenseCommands):
     @query("DATA:REMove", Integer(1, MEMORY), Optional(Choice("WAIT")))
     def take_readings(self, count: int, wait: str | None) -> Later:
         """`count` readings, oldest first, which are forgotten; without WAIT they must be there."""
-        acquisition = self._acquisition
-        if acquisition is None or (wait is None and len(acquisition.readings) < count):
-            raise ScpiError(-222, f"{len(self._memory())} readings are there")
+        acquisition, there = self._acquisition, len(self._memory())
+        if acquisition is None or (wait is None and there < count):
+            raise ScpiError(-222, f"{there} readings are there")
 
         def ready_at() -> float:
             return self.clock.now if len(acquisition.readings) >= count else acquisition.over_at_s

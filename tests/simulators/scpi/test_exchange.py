@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simulators.clock import VirtualClock
 from simulators.instrument import NothingToRead
-from simulators.scpi import Later, Number, ScpiInstrument, command, query
+from simulators.scpi import Later, Number, ScpiError, ScpiInstrument, command, query
 from tests.simulators.scpi.supply import ArraySource, Supply
 
 
@@ -56,7 +56,9 @@ def test_a_command_error_drops_the_rest_and_an_execution_error_does_not(supply: 
     supply.write(b"VOLTA 1;:SOUR3:VOLT 3")
     assert supply.volts[3] == 0.0
     assert ask(supply, "VOLT?;NONE?;VOLT?") == "+0.00000000E+00"
-    assert errors(supply) == [-222, -113, -113]
+    supply.write(b"VOLT ABC;:SOUR4:VOLT 3")
+    assert supply.volts[4] == 0.0
+    assert errors(supply) == [-222, -113, -113, -104]
 
 
 @pytest.mark.parametrize(
@@ -196,12 +198,40 @@ def test_an_answer_whose_instant_is_unknown_comes_after_the_trigger(supply: Supp
 
 
 def test_a_device_clear_ends_a_wait_that_would_not_end(supply: Supply) -> None:
-    supply.write(b"FETC?;*IDN?")
+    supply.write(b"*IDN?;FETC?;*IDN?")
     supply.write(b"VOLT 3")
     supply.clear()
     assert supply.volts[1] == 0.0
     assert ask(supply, "*IDN?") == "hil,Supply,17,1.0"
     assert errors(supply) == []
+
+
+def test_a_trigger_waits_its_turn(supply: Supply) -> None:
+    supply.write(b"MEAS? 1")
+    supply.trigger()
+    assert supply.triggers == 0
+    supply.clock.advance(1.0)
+    assert supply.triggers == 1
+
+
+def test_a_measurement_that_fails_in_the_end_is_an_error_and_holds_nothing_up() -> None:
+    class Failing(Supply):
+        @query("LATE:RANGe")
+        def out_of_range(self) -> Later:
+            def produce() -> float:
+                raise ScpiError(-222, "too late")
+
+            return Later(self.clock.now + 1.0, produce)
+
+        @query("LATE:BROKen")
+        def no_instant(self) -> Later:
+            return Later(lambda: 1 / 0, lambda: 1)
+
+    failing = Failing(VirtualClock())
+    failing.write(b"LATE:RANG?")
+    failing.clock.advance(1.0)
+    failing.write(b"LATE:BROK?")
+    assert errors(failing) == [-222, -310]
 
 
 # Query errors -----------------------------------------------------------------------------------------------

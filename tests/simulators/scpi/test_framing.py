@@ -33,6 +33,7 @@ def frames(pieces: list[bytes], end: bool = True, limit: int = LIMIT) -> list[by
         (b"D #15ab", [b"D #15ab"]),
         (b"D '#15'\nE\n", [b"D '#15'", b"E"]),
         (b'D "lost\nE\n', [b'D "lost', b"E"]),
+        (b'D "lost\nE #13\n\n\n\n', [b'D "lost', b"E #13\n\n\n"]),
         (b"D #HFF\nE\n", [b"D #HFF", b"E"]),
         (b"#15\n", [b"#15"]),
         (b"A#15\nB\n", [b"A#15", b"B"]),
@@ -54,6 +55,13 @@ def test_without_end_an_unfinished_message_waits() -> None:
     assert framer.pending
     assert framer.feed(b"N?\n", False) == [b"*IDN?"]
     assert not framer.pending
+
+
+@pytest.mark.parametrize("cut_short", [b"D #19abc", b"D #0abc", b'D "abc', b"D #2"])
+def test_what_end_cuts_short_does_not_touch_the_next_message(cut_short: bytes) -> None:
+    framer = MessageFramer(LIMIT)
+    assert framer.feed(cut_short, True) == [cut_short]
+    assert framer.feed(b"E #13\n\n\n\nF\n", False) == [b"E #13\n\n\n", b"F"]
 
 
 def test_clear_forgets_an_endless_block() -> None:

@@ -55,6 +55,11 @@ def test_numbers(token: str, value: float) -> None:
     assert read(VOLTS, token) == pytest.approx(value, rel=1e-15)
 
 
+def test_an_m_before_ohm_is_mega() -> None:
+    assert read(Number("Ohm"), "10 MOHM") == 10e6
+    assert read(Number("A"), "10 MA") == 10e-3
+
+
 @pytest.mark.parametrize(("token", "value"), [("2 MHZ", 2e6), ("2 kHz", 2e3), ("3 HZ", 3.0)])
 def test_an_m_before_hertz_is_mega(token: str, value: float) -> None:
     assert read(Number("Hz"), token) == value

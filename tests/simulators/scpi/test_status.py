@@ -86,6 +86,25 @@ def test_a_serial_poll_takes_the_request_back() -> None:
     assert supply.status_byte() == 0
 
 
+def test_a_request_is_withdrawn_with_its_reason() -> None:
+    supply = Supply(VirtualClock())
+    for withdraw in ("*SRE 0", "*CLS"):
+        supply.write(b"*CLS;*ESE 1;*SRE 32;*OPC")
+        assert supply.service_requested
+        supply.write(withdraw.encode())
+        assert not supply.service_requested
+
+
+def test_clear_status_clears_every_event_register() -> None:
+    supply = Supply(VirtualClock())
+    supply.write(b"*SRE 255")
+    supply.status.operation.raise_bit(1)
+    supply.status.questionable.raise_bit(0x8000 | 2)
+    assert supply.status.questionable.event == 2
+    supply.write(b"*CLS")
+    assert ask(supply, "STAT:OPER?;OPER:COND?;:STAT:QUES?;QUES:COND?;*ESR?;*SRE?") == "0;1;0;2;0;191"
+
+
 def test_reset_leaves_the_status_alone() -> None:
     supply = Supply(VirtualClock())
     supply.write(b"*ESE 60;*SRE 48;NONE")

@@ -147,6 +147,21 @@ def test_reading_stops_at_the_termination_character(manager: pyvisa.ResourceMana
     assert not resource.read_stb() & 16
 
 
+def test_the_end_is_told_from_a_termination_character(manager: pyvisa.ResourceManager) -> None:
+    library, resource = manager.visalib, connect(manager)
+    resource.read_termination = ","
+    resource.write("*IDN?")
+    with resource.ignore_warning(StatusCode.success_max_count_read):
+        got = [library.read(resource.session, 7) for _ in range(4)]
+    stopped, more, end = (
+        StatusCode.success_termination_character_read,
+        StatusCode.success_max_count_read,
+        StatusCode.success,
+    )
+    assert got == [(b"hil,", stopped), (b"Sup", more), (b"ply,", stopped), (b"17,", stopped)]
+    assert library.read(resource.session, 7) == (b"1.0\n", end)
+
+
 def test_writing_over_a_half_read_answer_loses_it(manager: pyvisa.ResourceManager) -> None:
     for name, next_read in ((LAN, "+0.00000000E+00"), (SOCKET, "Supply,17,1.0")):
         resource = connect(manager, name)
@@ -262,6 +277,9 @@ def test_service_requests(manager: pyvisa.ResourceManager, bench: Bench) -> None
     assert resource.read_stb() == 96
     resource.write("*CLS;VOLT 0;*OPC")
     assert not resource.wait_on_event(EventType.service_request, 10000).timed_out
+    assert resource.read_stb() & 64
+    resource.write("*CLS;*OPC")  # done at once, before anybody looks
+    assert not resource.wait_on_event(EventType.service_request, 10).timed_out
     resource.disable_event(EventType.service_request, EventMechanism.queue)
     with failing(StatusCode.error_nonsupported_mechanism):
         resource.enable_event(EventType.service_request, EventMechanism.handler)
@@ -372,11 +390,13 @@ def test_closing_the_manager_closes_the_sessions(bench: Bench) -> None:
     manager = open_library(bench)
     library = manager.visalib
     resource = connect(manager)
-    session = resource.session
+    session, old = resource.session, manager.session
     resource.lock_excl()
     manager.close()
     with failing(StatusCode.error_invalid_object):
         library.write(session, b"*CLS\n")
+    with failing(StatusCode.error_invalid_object):
+        library.open(old, LAN)
     again = pyvisa.ResourceManager(library)
     assert connect(again).query("*IDN?") == "hil,Supply,17,1.0"
     again.close()
