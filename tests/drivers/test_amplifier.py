@@ -99,8 +99,28 @@ def test_a_drifting_amplifier_is_refused() -> None:
 
     digitizer._volts = drifting  # type: ignore[method-assign]
     chip, _, _ = fake_chip(source, digitizer)
-    with pytest.raises(AmplifierError, match="drifts"):
+    with pytest.raises(AmplifierError, match=r"is known only to .* let it warm up"):
         chip.calibrate_amplifier()
+
+
+def test_a_noisy_chip_is_not_taken_for_a_bent_amplifier() -> None:
+    """Noise slower than a visit: 0.4 mV from visit to visit, over a span of 0.2 V."""
+    for seed in range(60):
+        source = FakeSource()
+        digitizer = FakeDigitizer(source)
+        slow = np.random.default_rng(seed)
+        plain = digitizer._volts
+
+        def wandering(
+            starts: np.ndarray, aperture_s: float, plain: Any = plain, slow: np.random.Generator = slow
+        ) -> np.ndarray:
+            return np.asarray(plain(starts, aperture_s) + 4e-4 * slow.standard_normal())
+
+        digitizer._volts = wandering  # type: ignore[method-assign]
+        chip, _, _ = fake_chip(source, digitizer)
+        found = chip.calibrate_amplifier(readings=3)
+        assert abs(found.gain_V_per_A - digitizer.gain) < 5.0 * found.gain_std_statistical
+        chip.close()
 
 
 def test_a_chip_without_a_reference_says_what_is_missing() -> None:
