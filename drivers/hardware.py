@@ -20,6 +20,7 @@ from drivers.sequence import Part, join, split
 
 Result = TypeVar("Result")
 
+_TICK_s = 1e-6
 _NEAR_SATURATION = 0.98
 
 
@@ -40,6 +41,12 @@ class Timing:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.sample_rate_Hz) and self.sample_rate_Hz > 0.0):
             raise ShapeError(f"sample rate {self.sample_rate_Hz} Hz is not a positive, finite number")
+        ticks = self.dt_s / _TICK_s
+        if not (ticks > 0.5 and abs(ticks - round(ticks)) < 1e-6):
+            raise ShapeError(
+                f"a sample of {self.dt_s:.9g} s is no whole number of microseconds, in which source and "
+                f"digitizer count time: they would part; take {1.0 / (math.ceil(ticks) * _TICK_s):.9g} Hz"
+            )
         if not 0.0 < self.aperture_s + self.guard_s < self.dt_s:
             raise ShapeError(
                 f"aperture {self.aperture_s:g} s and guard {self.guard_s:g} s do not fit into a sample of "

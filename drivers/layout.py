@@ -1,5 +1,6 @@
 """What the lab knows of a chip's wiring: plain dataclasses that a bench file fills in."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -39,6 +40,12 @@ class Reference:
     high_V: float = 1.0
     max_slew_V_per_s: float = 100.0
 
+    def __post_init__(self) -> None:
+        if not (0.0 < self.resistor_ohm < math.inf and 0.0 <= self.tolerance < 1.0):
+            raise ShapeError(
+                f"reference: {self.resistor_ohm} ohm with a tolerance of {self.tolerance} is no resistor"
+            )
+
 
 @dataclass(frozen=True)
 class Readout:
@@ -53,6 +60,17 @@ class Readout:
     saturation_V: float
     settling_s: float
     reference: Reference | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.nominal_gain_V_per_A != 0.0 and math.isfinite(self.nominal_gain_V_per_A)):
+            raise ShapeError(
+                f"readout {self.electrode}: nominal gain {self.nominal_gain_V_per_A} V/A is none"
+            )
+        if not (0.0 < self.saturation_V < math.inf and 0.0 <= self.settling_s < math.inf):
+            raise ShapeError(
+                f"readout {self.electrode}: saturation {self.saturation_V} V and settling {self.settling_s} s "
+                "must be positive, finite numbers"
+            )
 
 
 @dataclass(frozen=True)

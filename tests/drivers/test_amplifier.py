@@ -11,7 +11,7 @@ import pytest
 from drivers.amplifier import AmplifierCalibration
 from drivers.dnpu import DNPU
 from drivers.errors import AmplifierError, InstrumentError, ShapeError
-from tests.drivers.chips import ELECTRODES, READOUT, assert_inside_the_envelope, fake_chip
+from tests.drivers.chips import ELECTRODES, READOUT, REFERENCE, assert_inside_the_envelope, fake_chip
 from tests.drivers.fakes import FakeDigitizer, FakeSource
 
 
@@ -135,7 +135,7 @@ def test_a_chip_without_a_reference_says_what_is_missing() -> None:
 
 def test_the_amplifiers_headroom_limits_the_reference() -> None:
     source = FakeSource()
-    reference = replace(READOUT.reference, resistor_ohm=1e6)  # type: ignore[type-var]
+    reference = replace(REFERENCE, resistor_ohm=1e6)
     digitizer = FakeDigitizer(source, conductance={8: 1e-6})
     readout = replace(READOUT, reference=reference)
     chip = DNPU("strong_reference", source, digitizer, ELECTRODES, readout)
@@ -169,6 +169,14 @@ def test_a_stored_calibration_that_does_not_fit_is_refused(key: str, value: obje
     del stored[key]
     with pytest.raises(AmplifierError):
         AmplifierCalibration.from_dict({k: v for k, v in stored.items() if k != "noise_V"})
+
+
+def test_a_reference_of_one_sign_is_refused() -> None:
+    source = FakeSource()
+    readout = replace(READOUT, reference=replace(REFERENCE, low_V=0.0))
+    chip = DNPU("one_sign", source, FakeDigitizer(source), ELECTRODES, readout)
+    with pytest.raises(AmplifierError, match="one sign only"):
+        chip.calibrate_amplifier()
 
 
 def test_settings_that_make_no_calibration_are_refused() -> None:

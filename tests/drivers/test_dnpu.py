@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from tests.drivers.chips import (
     ELECTRODES,
     LIMITS,
     READOUT,
+    REFERENCE,
     assert_inside_the_envelope,
     calibrated_chip,
     fake_chip,
@@ -390,6 +392,14 @@ def test_wiring_that_cannot_work_is_refused() -> None:
         build(())
     with pytest.raises(ShapeError, match="do not fit into a sample"):
         build((e1,), aperture_s=1e-3)
+    with pytest.raises(ShapeError, match=r"no whole number of microseconds.*take 2994\.01198 Hz"):
+        build((e1,), sample_rate_Hz=3000.0)
+    for bad in ({"saturation_V": 0.0}, {"settling_s": np.inf}, {"nominal_gain_V_per_A": 0.0}):
+        with pytest.raises(ShapeError, match="readout e4"):
+            replace(READOUT, **bad)
+    for bad in ({"resistor_ohm": 0.0}, {"tolerance": -0.1}):
+        with pytest.raises(ShapeError, match="no resistor"):
+            replace(REFERENCE, **bad)
     with pytest.raises(ShapeError, match="sample rate"):
         build((e1,), sample_rate_Hz=np.nan)
 
