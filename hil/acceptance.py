@@ -18,16 +18,21 @@ class Criterion:
     limit: float
     unit: str
     sense: Sense
+    impossible: bool = False
+    """There is nothing to measure and never will be: the search found no solution."""
 
     @property
     def passed(self) -> bool | None:
         """Whether it is met."""
         if self.measured is None:
-            return None
+            return False if self.impossible else None
         return self.measured <= self.limit if self.sense == "at most" else self.measured >= self.limit
 
     def __str__(self) -> str:
         unit = f" {self.unit}" if self.unit else ""
+        if self.measured is None:
+            state = "no solution to try" if self.impossible else "not measured yet"
+            return f"{self.what}: {state}; {self.sense} {self.limit:.4g}{unit} was asked for"
         return f"{self.what}: {self.measured:.4g}{unit}; {self.sense} {self.limit:.4g}{unit} was asked for"
 
 
@@ -55,18 +60,15 @@ def _surrogate(experiment: ExperimentFile, surrogate: Mapping[str, Any]) -> Iter
 
 def _tasks(experiment: ExperimentFile, tasks: Mapping[str, Any]) -> Iterator[Criterion]:
     asked = experiment.acceptance
+    limits = (
+        ("accuracy", "accuracy", asked.min_accuracy, ""),
+        ("margin", "margin_A", asked.min_margin, "A"),
+        ("margin over noise", "margin_over_noise", asked.min_margin_over_noise, ""),
+    )
     for name in experiment.search.names if asked.tasks is None else asked.tasks:
         found = tasks.get(name)
-        yield Criterion(f"{name}: accuracy", _of(found, "accuracy"), asked.min_accuracy, "", "at least")
-        if asked.min_margin is not None:
-            yield Criterion(f"{name}: margin", _of(found, "margin_A"), asked.min_margin, "A", "at least")
-        if asked.min_margin_over_noise is not None:
-            limit, ratio = asked.min_margin_over_noise, _of(found, "margin_over_noise")
-            yield Criterion(f"{name}: margin over noise", ratio, limit, "", "at least")
-
-
-def _of(found: Mapping[str, Any] | None, key: str) -> float | None:
-    """A figure of a verified task; a task without it, for want of a solution, is infinitely far off."""
-    if found is None:
-        return None
-    return found[key] if found[key] is not None else float("-inf")
+        for what, key, limit, unit in limits:
+            if limit is not None:
+                measured = found[key] if found is not None else None
+                impossible = found is not None and not found["tried"]
+                yield Criterion(f"{name}: {what}", measured, limit, unit, "at least", impossible)

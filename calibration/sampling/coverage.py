@@ -95,8 +95,10 @@ def _nearest(points: Array, probes: Array) -> Array:
 def sampled_points(plan: SamplingPlan, per_batch: int | None = None) -> Array:
     """The useful samples of all batches in the unit cube, shape (n, n_in).
 
-    The reference counts once. `per_batch` takes that many samples, evenly spaced, from each batch: neighbours
-    in a waveform are almost the same point, so a few hundred a batch give the same coverage as all of them.
+    The reference counts once. `per_batch` takes about that many samples from each batch, one at random from each of
+    so many equal stretches: neighbours in a waveform are almost the same point, so a few hundred a batch
+    give nearly the coverage of all of them. (Evenly spaced samples would beat with the tones and show
+    patterns that the stimulus does not have.)
     """
     blocks, seen_reference = [], False
     for k in range(plan.batches):
@@ -106,7 +108,9 @@ def sampled_points(plan: SamplingPlan, per_batch: int | None = None) -> Array:
             seen_reference = True
         block = plan.stimulus(k)[plan.useful(k)]
         if per_batch is not None and per_batch < len(block):
-            block = block[np.linspace(0, len(block) - 1, per_batch).round().astype(int)]
+            edges = np.linspace(0, len(block), per_batch + 1)
+            drawn = generator(plan.seed, Stream.SUBSAMPLE, k + 1).uniform(edges[:-1], edges[1:])
+            block = block[np.minimum(drawn.astype(int), len(block) - 1)]
         blocks.append(to_unit_cube(block, plan.channels))
     return np.concatenate(blocks)
 

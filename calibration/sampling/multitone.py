@@ -69,6 +69,9 @@ class MultiTone:
     - `restarted`: phases zero in every batch, all batches one and the same waveform, as of a generator that
       is re-armed for each batch. More batches only average the noise, and coverage stays that of one batch.
 
+    A triangle spends its time evenly over the range, a sine mostly at its ends: at equal numbers of samples the
+    triangle leaves smaller gaps in the space (see `coverage`), and it may be a factor pi/2 faster.
+
     With `permute`, batch k also draws which channel gets which frequency; the common factor is then such that
     any assignment keeps every channel within its slew.
 

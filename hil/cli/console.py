@@ -75,4 +75,4 @@ class Bars:
 
     def say(self, text: str) -> None:
         """See `hil.progress.Progress`."""
-        stderr.print(text)
+        stderr.print(text, soft_wrap=True)

@@ -205,7 +205,7 @@ def _tell(document: Any, json: bool, text: Any) -> None:
     if json:
         print_json(document)
     else:
-        stderr.print(text)
+        stderr.print(text, soft_wrap=isinstance(text, str))  # a path must survive being copied
 
 
 def _finish(result: Any, json: bool) -> None:
@@ -237,9 +237,9 @@ def _end(error: BaseException) -> None:
     if show is not None:  # typer's own: wrong words on the command line
         show()
     elif not isinstance(error, KeyboardInterrupt):
-        stderr.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}")
+        stderr.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
         for note in getattr(error, "__notes__", ()):
-            stderr.print(escape(note))
+            stderr.print(escape(note), soft_wrap=True)
         if logging.getLogger().isEnabledFor(logging.INFO):
             stderr.print_exception()
     sys.exit(exit_code(error))

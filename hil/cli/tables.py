@@ -39,10 +39,15 @@ def outcome_table(outcome: "Outcome") -> RenderableType:
         lines.append(_solutions(metrics["solutions"]))
     lines += [Text.from_markup(f"[yellow]warning[/]: {escape(text)}") for text in outcome.warnings]
     lines += [Text.from_markup(f"[red]acceptance missed[/]: {escape(text)}") for text in outcome.missed]
-    lines.append(Text(f"run: {outcome.run}"))
+    lines.append(_unbroken(f"run: {outcome.run}"))
     if outcome.report:
-        lines.append(Text(f"report: {outcome.report}"))
+        lines.append(_unbroken(f"report: {outcome.report}"))
     return Group(*lines)
+
+
+def _unbroken(text: str) -> Text:
+    """A line that is not folded: a path must survive being copied."""
+    return Text(text, no_wrap=True, overflow="ignore")
 
 
 def _steps(steps: Any) -> str:
@@ -57,7 +62,7 @@ def _tasks(tasks: dict[str, Any]) -> Table:
         table.add_row(
             name,
             "[green]pass[/]" if task["passed"] else f"[red]fail[/] {escape(task['reason'])}",
-            f"{task['accuracy']:.1%}",
+            "-" if task["accuracy"] is None else f"{task['accuracy']:.1%}",
             nano(task["margin_A"]),
             nano(task["noise_A"]),
             "-" if ratio is None else f"{ratio:.1f}",
@@ -68,7 +73,7 @@ def _tasks(tasks: dict[str, Any]) -> Table:
 def _solutions(solutions: dict[str, Any]) -> Table:
     table = Table("task", "solutions", "predicted margin", "predicted accuracy")
     for name, found in solutions.items():
-        best = found["best"]
+        best = found["best"] or {"margin_A": None, "accuracy": 0.0}
         table.add_row(name, str(found["count"]), nano(best["margin_A"]), f"{best['accuracy']:.1%}")
     return table
 
@@ -121,7 +126,7 @@ def import_text(summary: dict[str, Any], output: Path) -> RenderableType:
     for key, value in summary.items():
         if key != "facts" and value not in (None, "", [], {}, ()):
             rows.add_row(key.replace("_", " "), escape(_short(value)))
-    return Group(rows, Text(f"wrote {output}"))
+    return Group(rows, _unbroken(f"wrote {output}"))
 
 
 def _short(value: Any) -> str:

@@ -1,5 +1,6 @@
 """The bench file: the instruments, the chip as the lab knows it and, if any, its emulator."""
 
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -56,7 +57,7 @@ class ElectrodeSection(Section):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if not self.low <= 0 <= self.high or self.low == self.high:
+        if not -inf < self.low <= 0 <= self.high < inf or self.low == self.high:
             raise ValueError(
                 f"the range {self.low:g} V to {self.high:g} V does not hold 0 V, the rest voltage; widen it"
             )

@@ -15,7 +15,7 @@ Gate = Literal["AND", "OR", "NAND", "NOR", "XOR", "XNOR"]
 class SamplingSection(Section):
     """What to drive while the chip's response is learned."""
 
-    waveform: Literal["sine", "triangle", "sobol"] = "sine"
+    waveform: Literal["triangle", "sine", "sobol"] = "triangle"
     batches: Count = 100
     batch_time: Seconds = Field(default=2.0)
     fresh_phases: Annotated[int, Field(ge=0)] = 1

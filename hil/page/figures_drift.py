@@ -77,7 +77,7 @@ def noise(found: Repeatability) -> Drawing:
             label="model a |I| + b",
         )
         axes.set_xlim(-1.05 * reach / current if line[0] < 0 else 0, None)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.15 * float(found.bins_sigma_A.max()) / sigma or 1)
         axes.set_xlabel(f"current / {prefix}A")
         axes.set_ylabel(f"standard deviation / {sigma_prefix}A")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0.2)

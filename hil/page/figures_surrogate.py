@@ -30,8 +30,8 @@ def training_curve(surrogate: Surrogate, validation_A: Array, floor_A: float | N
     with drawing(3.3, HALF_WIDTH) as figure:
         axes = figure.subplots()
         if surrogate.training_rmse_A is not None and len(surrogate.training_rmse_A) == len(epochs):
-            axes.plot(epochs, surrogate.training_rmse_A / scale, color=SKY, label="training batches")
-        axes.plot(epochs, validation_A / scale, "o-", color=BLUE, markersize=3.5, label="validation batches")
+            axes.plot(epochs, surrogate.training_rmse_A / scale, color=SKY, label="training")
+        axes.plot(epochs, validation_A / scale, "o-", color=BLUE, markersize=3.5, label="validation")
         if surrogate.best_epoch is not None and 1 <= surrogate.best_epoch <= len(epochs):
             axes.plot(
                 surrogate.best_epoch,
@@ -49,7 +49,9 @@ def training_curve(surrogate: Surrogate, validation_A: Array, floor_A: float | N
         axes.yaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"RMSE / {prefix}A")
-        axes.legend(loc="upper right")
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(0, 1), ncols=4, columnspacing=1, handlelength=1.5, borderpad=0.2
+        )
         return Drawing(figure)
 
 
@@ -79,20 +81,24 @@ def errors(measured_A: Array, predicted_A: Array, floor: Repeatability | None) -
         edges = np.linspace(-reach, reach, 81)
         counts, _ = np.histogram(np.clip(error / small, -reach, reach), edges)
         histogram.stairs(counts, edges, fill=True, color=BLUE, alpha=0.8, label="prediction − measurement")
+        peak = 1.0
         if floor is not None:
-            centres = (edges[:-1] + edges[1:]) / 2
-            chance = _noise_density(measured_A[some], floor, centres * small) * small
-            histogram.plot(
-                centres,
-                len(error) * chance * np.diff(edges),
-                color=ORANGE,
-                label="noise between repeats alone",
-            )
+            # Fine enough for noise that is far narrower than the errors; its peak may leave the axes.
+            grid = np.union1d(np.linspace(-reach, reach, 401), _around_zero(floor, reach * small) / small)
+            chance = _noise_density(measured_A[some], floor, grid * small) * small * (edges[1] - edges[0])
+            peak = len(error) * float(chance.max())
+            histogram.plot(grid, len(error) * chance, color=ORANGE, label="noise between repeats alone")
+        histogram.set_ylim(0, 1.15 * min(max(counts.max(), peak), 2.0 * max(1, counts.max())))
         histogram.set_xlabel(f"error / {small_prefix}A")
         histogram.set_ylabel("samples in a bin")
         histogram.set_title("Error on unseen batches")
         histogram.legend(loc="upper right")
         return Drawing(figure)
+
+
+def _around_zero(floor: Repeatability, reach_A: float) -> Array:
+    width = min(reach_A, 5 * floor.repeatability_A)
+    return np.linspace(-width, width, 201)
 
 
 def _noise_density(measured_A: Array, floor: Repeatability, error_A: Array) -> Array:

@@ -43,7 +43,9 @@ def task(shown: Task) -> Drawing:
 def _trace(axes: Axes, shown: Task, trace: Trace, scale: float) -> None:
     starts = np.flatnonzero(np.diff(trace.level, prepend=trace.level[0] - 1))
     ends = np.append(starts[1:], len(trace.level))
-    starts, ends = starts[:SHOWN_PLATEAUS], ends[:SHOWN_PLATEAUS]
+    plateaus = np.flatnonzero(trace.level[starts] >= 0)[:SHOWN_PLATEAUS]
+    if len(plateaus):
+        starts, ends = starts[: plateaus[-1] + 1], ends[: plateaus[-1] + 1]
     time_ms = 1e3 * (trace.time_s[: ends[-1]] - trace.time_s[0])
     current = trace.current_A[: ends[-1]] / scale
     axes.plot(time_ms, current, color=GREY, linewidth=0.7)

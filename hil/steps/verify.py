@@ -57,7 +57,7 @@ def verify(session: Session) -> None:
 def _summary(tried: list[Verification], solutions: list[Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
     if not tried:
         reason = "the search found no control voltages that stay clear of the amplifier's saturation"
-        nothing = {"passed": False, "reason": reason, "accuracy": 0.0, "margin_A": None, "noise_A": None}
+        nothing = {"passed": False, "reason": reason, "accuracy": None, "margin_A": None, "noise_A": None}
         return {**nothing, "margin_over_noise": None, "tried": []}, None
     best = max(range(len(tried)), key=lambda place: _rank(tried[place]))
     chosen, solution = tried[best], solutions[best]

@@ -14,6 +14,7 @@ from calibration.sampling.coverage import (
     uniform_discrepancy,
 )
 from calibration.sampling.multitone import MultiTone
+from calibration.sampling.plan import to_unit_cube
 from calibration.sampling.plateaus import SobolPlateaus
 from calibration.sampling.reference import ReferencePlan
 from tests.calibration.sampling.channels import DOPANT
@@ -85,3 +86,19 @@ def test_a_fixed_channel_does_not_break_the_scale() -> None:
 def test_no_samples_have_no_coverage() -> None:
     with pytest.raises(NotEnoughData):
         coverage_of(np.empty((0, 3)), seed=1)
+
+
+def test_taking_some_samples_of_a_batch_does_not_beat_with_the_tones() -> None:
+    # Evenly spaced samples of this plan lie on a figure of eight in the plane of e1 and e7.
+    slow = replace(DOPANT, max_slew=np.full(7, 45.0))
+    plan = MultiTone(slow, 1000.0, 1, 13, 2000, wave="sine", phases="running")
+    stride = np.linspace(0, 1999, 60).round().astype(int)
+    evenly = to_unit_cube(np.concatenate([plan.stimulus(k)[stride] for k in range(13)]), DOPANT)
+    points = sampled_points(plan, per_batch=60)
+    assert points.shape == evenly.shape == (780, 7)
+
+    def visited(of: np.ndarray) -> float:
+        return float(np.mean(np.histogram2d(of[:, 0], of[:, 6], bins=12, range=[[0, 1], [0, 1]])[0] > 0))
+
+    assert visited(points) > 0.94
+    assert visited(evenly) < 0.75

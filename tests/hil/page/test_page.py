@@ -283,3 +283,15 @@ def test_it_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.M
         write_report(replace(bare(), surrogate=Surrogate(1e-9, 10, 1)), target)
     assert target.read_text(encoding="utf-8") == before
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_the_way_between_two_plateaus_is_no_plateau(session: ReportData) -> None:
+    from hil.page.figures_tasks import SHOWN_PLATEAUS, task
+
+    trace = session.tasks[0].trace
+    assert trace is not None
+    between = trace.level.copy()
+    between[np.arange(len(between)) % 20 < 4] = -1
+    drawn = task(replace(session.tasks[0], trace=replace(trace, level=between)))
+    labels = [text.get_text() for text in drawn.figure.axes[0].texts]
+    assert labels == ["00", "01", "10", "11"] * (SHOWN_PLATEAUS // 4)
