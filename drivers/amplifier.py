@@ -1,5 +1,7 @@
 """The transimpedance amplifier's gain and offset, measured with the chip at rest and a known current.
 
+What is measured is the chain that turns current into readings: the meter's own errors are part of it.
+
 With all electrodes at 0 V the readout carries no current and the meter shows the offset. A source
 channel through a known resistor into the virtual ground then adds V / R at several levels of both signs;
 the slope of a straight line through the readings is the gain. Each reading averages over whole periods
@@ -7,14 +9,14 @@ of the mains, which takes the hum out. Levels are visited upwards and downwards,
 drift out of the gain.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 import numpy as np
 
 from drivers.errors import AmplifierError
-from drivers.layout import REFERENCE, Readout
+from drivers.layout import REFERENCE, Readout, Reference
 from drivers.outputs import Outputs
 from drivers.response import Array
 from drivers.roles import Digitizer
@@ -24,6 +26,7 @@ FORMAT = "amplifier-calibration/1"
 _HEADROOM = 0.6  # of the saturation, at the nominal gain: an offset must fit beside it
 _NEAR_SATURATION = 0.95
 _STRAIGHT = 0.005  # of the span: the largest deviation from a straight line
+_SIGMAS = 6.0  # beyond which a deviation is not chance
 _SIGNIFICANT = 0.01  # of the gain: the largest statistical uncertainty
 
 
@@ -31,7 +34,7 @@ _SIGNIFICANT = 0.01  # of the gain: the largest statistical uncertainty
 class AmplifierCalibration:
     """What was measured; standard uncertainties (one sigma) beside each.
 
-    `gain_std` includes the resistor's tolerance, `gain_std_statistical` does not. `residual_V` is the
+    `gain_std` includes the reference's tolerance, `gain_std_statistical` does not. `residual_V` is the
     rms deviation from a straight line, `noise_V` the standard deviation of one reading at rest with the
     aperture used for sampling.
     """
@@ -95,8 +98,8 @@ def calibrate_amplifier(
     """Measure gain and offset; the electrodes and the reference are at 0 V afterwards.
 
     `levels` voltages of the reference, spread evenly over both signs, are visited twice with `readings`
-    readings of `mains_periods` periods each. Raises AmplifierError when the amplifier saturates, is not
-    linear, drifts, does not answer clearly, or its gain is off the nominal one by more than `plausible`.
+    readings of `mains_periods` periods each. Raises AmplifierError when the amplifier saturates or is
+    not linear, when drift or noise hide the gain, or when it is off the nominal one by more than `plausible`.
     """
     wiring = readout.reference
     if wiring is None:
@@ -107,84 +110,115 @@ def calibrate_amplifier(
     if levels < 3 or readings < 2 or mains_periods < 1 or noise_readings < 2:
         raise AmplifierError("a calibration needs at least 3 levels and 2 readings of 1 mains period")
     aperture_s = mains_periods / digitizer.line_frequency_Hz
-    where = f"amplifier of {readout.electrode}"
 
     def visit(level_V: float) -> Array:
         reference.move({REFERENCE: level_V})
         volts = digitizer.read(readings, aperture_s, readout.settling_s)
         if not (np.abs(volts) < _NEAR_SATURATION * readout.saturation_V).all():
             raise AmplifierError(
-                f"{where}: {np.abs(volts).max():.4g} V with {level_V:.4g} V on the reference is at its "
-                f"saturation of {readout.saturation_V:g} V; check the resistor, the offset and the wiring"
+                f"amplifier of {readout.electrode}: {np.abs(volts).max():.4g} V with {level_V:.4g} V on the "
+                f"reference is at its saturation of {readout.saturation_V:g} V; check the resistor, the "
+                "offset and the wiring"
             )
         return volts
 
     electrodes.move(dict.fromkeys(electrodes.names, 0.0))
     rest = [visit(0.0)]
     fast = digitizer.read(noise_readings, sampling_aperture_s, readout.settling_s)
-    reach_V = min(
-        wiring.high_V,
-        -wiring.low_V,
-        _HEADROOM * readout.saturation_V / abs(readout.nominal_gain_V_per_A) * wiring.resistor_ohm,
-    )
-    upwards = np.linspace(-reach_V, reach_V, levels)
-    visited = np.concatenate([upwards, upwards[::-1]])
-    seen = []
-    for half in np.split(visited, 2):
-        seen += [visit(float(level)) for level in half]
+    upwards = np.linspace(-1.0, 1.0, levels) * _reach(readout, wiring)
+    visited = []
+    for sweep in (upwards, upwards[::-1]):
+        visited += [visit(float(level)) for level in sweep]
         rest.append(visit(0.0))
-
-    means = np.array([volts.mean() for volts in seen])
-    at_rest = np.array([volts.mean() for volts in rest])
-    # Noise that averages out within a visit, and noise that shows only between visits: the larger counts.
-    within = float(np.sqrt(np.mean([volts.var(ddof=1) for volts in (*seen, *rest)]) / readings))
-    currents = visited / wiring.resistor_ohm
-    spread = float(np.sqrt(((currents - currents.mean()) ** 2).sum()))
-    gain = float(((currents - currents.mean()) * (means - means.mean())).sum() / spread**2)
-    deviations = means - (means.mean() + gain * (currents - currents.mean()))
-    between = float(np.sqrt((deviations**2).sum() / (len(means) - 2)))
-    visit_std = max(within, between)
-    statistical = visit_std / spread
-    offset = float(at_rest.mean())
-    offset_std = max(within, float(at_rest.std(ddof=1))) / float(np.sqrt(len(at_rest)))
-
-    nominal = readout.nominal_gain_V_per_A
-    if not abs(gain / nominal - 1.0) <= plausible:
-        raise AmplifierError(
-            f"{where}: gain {gain:.4g} V/A is off the nominal {nominal:.4g} V/A by more than "
-            f"{plausible:.0%}; check the range switch, the sign, the resistor and the wiring"
-        )
-    span = abs(gain) * float(np.ptp(currents))
-    worst = float(np.abs(deviations).max())
-    if worst > max(6.0 * within, _STRAIGHT * span):
-        raise AmplifierError(
-            f"{where}: readings leave a straight line by {worst:.3g} V over a span of {span:.3g} V "
-            f"(noise {within:.2g} V); it is not linear, or it drifts: let it warm up and check the range"
-        )
-    if not statistical <= _SIGNIFICANT * abs(gain):
-        raise AmplifierError(
-            f"{where}: gain {gain:.4g} V/A is known only to {statistical:.2g} V/A; use a smaller resistor, "
-            "a higher reference voltage or more readings"
-        )
-    intercept = float(means.mean() - gain * currents.mean())
-    if abs(intercept - offset) > max(6.0 * float(np.hypot(within, offset_std)), _STRAIGHT * span):
-        raise AmplifierError(
-            f"{where}: offset {offset:.4g} V at rest but {intercept:.4g} V from the levels; it drifts"
-        )
+    line = _Line.through(np.concatenate([upwards, upwards[::-1]]) / wiring.resistor_ohm, visited, rest)
+    line.judge(readout, plausible)
     return AmplifierCalibration(
-        gain_V_per_A=gain,
-        gain_std=float(np.hypot(statistical, gain * wiring.tolerance)),
-        gain_std_statistical=statistical,
-        offset_V=offset,
-        offset_std=offset_std,
-        residual_V=float(np.sqrt((deviations**2).mean())),
+        gain_V_per_A=line.gain,
+        gain_std=float(np.hypot(line.gain_std, line.gain * wiring.tolerance)),
+        gain_std_statistical=line.gain_std,
+        offset_V=line.offset,
+        offset_std=line.offset_std,
+        residual_V=float(np.sqrt((line.deviations**2).mean())),
         noise_V=float(fast.std(ddof=1)),
         saturation_V=readout.saturation_V,
         resistor_ohm=wiring.resistor_ohm,
-        levels_V=tuple(visited.tolist()),
-        readings_V=tuple(means.tolist()),
+        levels_V=tuple((line.currents * wiring.resistor_ohm).tolist()),
+        readings_V=tuple(line.means.tolist()),
         readings_per_visit=readings,
     )
+
+
+def _reach(readout: Readout, wiring: Reference) -> float:
+    """The largest level of either sign that the reference and the amplifier allow, in V."""
+    headroom_A = _HEADROOM * readout.saturation_V / abs(readout.nominal_gain_V_per_A)
+    reach_V = min(wiring.high_V, -wiring.low_V, headroom_A * wiring.resistor_ohm)
+    if reach_V <= 0.0:
+        raise AmplifierError(
+            f"the reference's range {wiring.low_V:g} V to {wiring.high_V:g} V has one sign only; allow both"
+        )
+    return reach_V
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """A straight line through the means of visits, upwards and downwards again; standard uncertainties."""
+
+    currents: Array
+    means: Array
+    deviations: Array
+    gain: float
+    gain_std: float
+    offset: float
+    offset_std: float
+    within: float
+    """Standard uncertainty of one visit's mean, as far as its own readings show."""
+
+    @classmethod
+    def through(cls, currents: Array, visited: Sequence[Array], rest: Sequence[Array]) -> Self:
+        means = np.array([volts.mean() for volts in visited])
+        at_rest = np.array([volts.mean() for volts in rest])
+        variances = [volts.var(ddof=1) / len(volts) for volts in (*visited, *rest)]
+        within = float(np.sqrt(np.mean(variances)))
+        centred = currents - currents.mean()
+        gain = float((centred * means).sum() / (centred**2).sum())
+        deviations = means - means.mean() - gain * centred
+        # Noise that averages out within a visit, and noise that shows only between visits: the larger counts.
+        visit_std = max(within, float(np.sqrt((deviations**2).sum() / (len(means) - 2))))
+        return cls(
+            currents,
+            means,
+            deviations,
+            gain,
+            visit_std / float(np.sqrt((centred**2).sum())),
+            float(at_rest.mean()),
+            max(visit_std, float(at_rest.std(ddof=1))) / float(np.sqrt(len(at_rest))),
+            within,
+        )
+
+    def judge(self, readout: Readout, plausible: float) -> None:
+        """Raise AmplifierError for a gain that cannot be trusted."""
+        where, nominal = f"amplifier of {readout.electrode}", readout.nominal_gain_V_per_A
+        if not abs(self.gain / nominal - 1.0) <= plausible:
+            raise AmplifierError(
+                f"{where}: gain {self.gain:.4g} V/A is off the nominal {nominal:.4g} V/A by more than "
+                f"{plausible:.0%}; check the range switch, the sign, the resistor and the wiring"
+            )
+        span = abs(self.gain) * float(np.ptp(self.currents))
+        # A bend shows in both visits to a level; what shows in one of them only is noise or drift.
+        upward, downward = np.split(self.deviations, 2)
+        bend = float(np.abs(upward + downward[::-1]).max()) / 2.0
+        between = float(np.sqrt(((upward - downward[::-1]) ** 2).mean())) / 2.0
+        chance = max(between, self.within / float(np.sqrt(2.0)))
+        if bend > max(_SIGMAS * chance, _STRAIGHT * span):
+            raise AmplifierError(
+                f"{where}: readings leave a straight line by {bend:.3g} V over a span of {span:.3g} V "
+                f"(chance {chance:.2g} V); it is not linear: check its range and its load"
+            )
+        if not self.gain_std <= _SIGNIFICANT * abs(self.gain):
+            raise AmplifierError(
+                f"{where}: gain {self.gain:.4g} V/A is known only to {self.gain_std:.2g} V/A; let it warm "
+                "up, or use a smaller resistor, a higher reference voltage or more readings"
+            )
 
 
 def _is_finite(number: object) -> bool:

@@ -2,7 +2,7 @@
 
 DriverError (Exception)
 ├── EnvelopeError (ValueError)          a voltage, step or slew outside the safety envelope; nothing was sent
-├── ShapeError (ValueError)             an array whose shape, dtype or channel names do not fit the chip
+├── ShapeError (ValueError)             an array, a name or a description that does not fit the chip
 ├── NotCalibrated (RuntimeError)        a current was asked for before the amplifier was measured
 └── InstrumentError (OSError)           an instrument refused, failed or is not what it should be
     ├── InstrumentTimeout (TimeoutError)    no answer, within the budget for trying again
@@ -40,7 +40,7 @@ class EnvelopeError(DriverError, ValueError):
 
 
 class ShapeError(DriverError, ValueError):
-    """An array's shape, dtype or channel names do not fit the chip."""
+    """An array's shape or dtype, a name, or a description of the bench does not fit the chip."""
 
 
 class NotCalibrated(DriverError, RuntimeError):

@@ -1,9 +1,11 @@
 """The chip's bench instruments in concert: plays waveforms, reads the amplifier, tries again, goes safe."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +18,9 @@ from drivers.response import Array, Cost, Flag, Flags
 from drivers.roles import Digitizer
 from drivers.sequence import Part, join, split
 
+Result = TypeVar("Result")
+
+_TICK_s = 1e-6
 _NEAR_SATURATION = 0.98
 
 
@@ -36,6 +41,12 @@ class Timing:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.sample_rate_Hz) and self.sample_rate_Hz > 0.0):
             raise ShapeError(f"sample rate {self.sample_rate_Hz} Hz is not a positive, finite number")
+        ticks = self.dt_s / _TICK_s
+        if not (ticks > 0.5 and abs(ticks - round(ticks)) < 1e-6):
+            raise ShapeError(
+                f"a sample of {self.dt_s:.9g} s is no whole number of microseconds, in which source and "
+                f"digitizer count time: they would part; take {1.0 / (math.ceil(ticks) * _TICK_s):.9g} Hz"
+            )
         if not 0.0 < self.aperture_s + self.guard_s < self.dt_s:
             raise ShapeError(
                 f"aperture {self.aperture_s:g} s and guard {self.guard_s:g} s do not fit into a sample of "
@@ -122,7 +133,7 @@ class ChipHardware:
     def move(self, targets: dict[str, float]) -> None:
         """Ramp electrodes to their targets in V; goes safe if the hardware fails on the way."""
         with self.safe_on_failure(refusals=(EnvelopeError, ShapeError)):
-            self.outputs.move(targets)
+            self._stubbornly(partial(self.outputs.move, targets))
 
     def play(self, inputs: Array, rows: Sequence[int]) -> tuple[Array, Flags]:
         """Play `inputs`, shape (batch, time, n) in V, on the outputs `rows`; the others hold.
@@ -133,25 +144,20 @@ class ChipHardware:
         calibration = self.calibrated()
         batch, samples, _ = inputs.shape
         envelope, dt_s = self.outputs.envelope, self.timing.dt_s
-        # What can be refused without asking the hardware is refused first; joint limits need the others.
+        # What can be refused without asking the hardware is refused first.
         alone = SafetyEnvelope([envelope.channels[row] for row in rows])
         for k, element in enumerate(inputs):
             with _naming(k, batch):
                 alone.check(element, dt_s, slew_fraction=self.timing.slew_fraction)
-        start = ends = self.outputs.stand()
-        for k in range(batch):
-            with _naming(k, batch):
-                envelope.check(self._whole(inputs, Part(k, 0, samples), rows, start), dt_s)
-        pieces = list(split(batch, samples, self._longest(), self._overhead()))
-        for parts in pieces:
-            whole = [self._whole(inputs, part, rows, start) for part in parts]
-            envelope.check(join(envelope, ends, whole, dt_s, self.hold).waveform, dt_s, ends)
-            ends = whole[-1][-1]
+        with self.safe_on_failure(refusals=(EnvelopeError, ShapeError)):
+            start = self._stubbornly(self.outputs.stand)
+        pieces = self._plan(inputs, rows, start)
         volts = np.empty((batch, samples))
         flags = np.zeros((batch, samples), dtype=np.uint8)
         with self.safe_on_failure():
             for parts in pieces:
-                read = self._play_stubbornly([self._whole(inputs, part, rows, start) for part in parts], rows)
+                whole = [self._whole(inputs, part, rows, start) for part in parts]
+                read = self._stubbornly(partial(self._play_once, whole, rows))
                 for part, reading in zip(parts, read, strict=True):
                     volts[part.element, part.first : part.stop] = reading
                     if part.first:  # the waveform paused here
@@ -202,17 +208,34 @@ class ChipHardware:
                 failure.add_note("the chip is at rest: all electrodes at 0 V")
             raise
 
-    def _play_stubbornly(self, parts: list[Array], rows: Sequence[int]) -> list[Array]:
-        """Play one piece, again after a timeout, as often as the budget allows."""
+    def _plan(self, inputs: Array, rows: Sequence[int], start: Array) -> list[list[Part]]:
+        """Share the batch among pieces and check everything that will be played, joins included."""
+        batch, samples, _ = inputs.shape
+        envelope, dt_s = self.outputs.envelope, self.timing.dt_s
+        for k in range(batch):  # joint limits need all electrodes
+            with _naming(k, batch):
+                envelope.check(self._whole(inputs, Part(k, 0, samples), rows, start), dt_s)
+        pieces = list(split(batch, samples, self._longest(), self._overhead()))
+        for parts in pieces:
+            whole = [self._whole(inputs, part, rows, start) for part in parts]
+            envelope.check(join(envelope, start, whole, dt_s, self.hold).waveform, dt_s, start)
+            start = whole[-1][-1]
+        return pieces
+
+    def _stubbornly(self, action: Callable[[], Result]) -> Result:
+        """Do what may meet a timeout, again after clearing the lines, as often as the budget allows.
+
+        `action` starts from a read-back, so doing it again is safe wherever it broke off.
+        """
         for attempt in range(self.replays + 1):
             try:
                 if attempt:
                     self.outputs.source.recover()
                     self.digitizer.recover()
-                return self._play_once(parts, rows)
+                return action()
             except InstrumentTimeout as failure:
                 last = failure
-        raise InstrumentTimeout(f"{last} (played {self.replays + 1} times in vain)") from last
+        raise InstrumentTimeout(f"{last} (tried {self.replays + 1} times in vain)") from last
 
     def _play_once(self, parts: list[Array], rows: Sequence[int]) -> list[Array]:
         timing = self.timing

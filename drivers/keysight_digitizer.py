@@ -112,7 +112,7 @@ class KeysightDigitizer:
     def abort(self) -> None:
         """Leave the wait for the trigger or the measurement under way."""
         self._armed = 0
-        with self._line.exchange("aborting"):
+        with self._line.exchange("aborting", answers=False):
             self._meter.abort_measurement()
             self._restore_text()
 

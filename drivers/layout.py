@@ -1,5 +1,6 @@
 """What the lab knows of a chip's wiring: plain dataclasses that a bench file fills in."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -28,7 +29,8 @@ class Electrode:
 class Reference:
     """A known current source: a source channel through a resistor into the amplifier's virtual ground.
 
-    `tolerance` is the resistor's relative standard uncertainty; range in V, slew in V/s.
+    `tolerance` is the current's relative standard uncertainty: the resistor's, and the source's if it
+    counts beside that. Range in V, slew in V/s.
     """
 
     channel: int
@@ -37,6 +39,12 @@ class Reference:
     low_V: float = -1.0
     high_V: float = 1.0
     max_slew_V_per_s: float = 100.0
+
+    def __post_init__(self) -> None:
+        if not (0.0 < self.resistor_ohm < math.inf and 0.0 <= self.tolerance < 1.0):
+            raise ShapeError(
+                f"reference: {self.resistor_ohm} ohm with a tolerance of {self.tolerance} is no resistor"
+            )
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,17 @@ class Readout:
     saturation_V: float
     settling_s: float
     reference: Reference | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.nominal_gain_V_per_A != 0.0 and math.isfinite(self.nominal_gain_V_per_A)):
+            raise ShapeError(
+                f"readout {self.electrode}: nominal gain {self.nominal_gain_V_per_A} V/A is none"
+            )
+        if not (0.0 < self.saturation_V < math.inf and 0.0 <= self.settling_s < math.inf):
+            raise ShapeError(
+                f"readout {self.electrode}: saturation {self.saturation_V} V and settling {self.settling_s} s "
+                "must be positive, finite numbers"
+            )
 
 
 @dataclass(frozen=True)

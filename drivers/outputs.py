@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.envelope import SafetyEnvelope, as_volts
-from drivers.errors import EnvelopeError, InstrumentError, ReadbackError, SafeStateError, ShapeError
+from drivers.errors import EnvelopeError, InstrumentTimeout, ReadbackError, SafeStateError, ShapeError
 from drivers.response import Array
 from drivers.roles import VoltageSourceArray
 
@@ -51,7 +51,7 @@ class Outputs:
         self._armed: tuple[Array, float] = (self._sent, 0.0)
 
     def confine(self) -> None:
-        """Check the hardware's ranges and set its slew limits to the envelope's; moves nothing.
+        """Check the hardware's ranges, pass the envelope's range and slew limits on to it; moves nothing.
 
         Raises EnvelopeError where a range is narrower than the envelope allows for, InstrumentError if
         the hardware refuses.
@@ -68,6 +68,8 @@ class Outputs:
                     limit=reach[0] if low < reach[0] else reach[1],
                 )
         self._restore_slew_limits()
+        for row, channel in enumerate(self._channels):
+            self.source.confine(channel, float(self.envelope.low_V[row]), float(self.envelope.high_V[row]))
 
     def read_back(self, name: str) -> float:
         """What one output puts out now in V, asked of the hardware; raises ReadbackError for no number."""
@@ -180,7 +182,7 @@ class Outputs:
                 return
 
         attempt("stopping waveforms", lambda: self.source.abort(self._channels))
-        stands = np.array([self._try_read_back(channel, interrupts) for channel in self._channels])
+        stands = self._try_read_back(range(len(self.names)), interrupts)
         # An output that cannot be read may stand anywhere in its range: assume the far end.
         reach = np.maximum(-self.envelope.low_V, self.envelope.high_V)
         distance = np.abs(np.where(np.isfinite(stands), stands, reach))
@@ -197,7 +199,9 @@ class Outputs:
         if interrupts:
             raise interrupts[0]
         missing = [
-            f"{n} ({s:.6g} V)" for n, s in zip(self.names, at_rest, strict=True) if not self._at_rest(s)
+            f"{name} (at {volts:.6g} V)" if np.isfinite(volts) else f"{name} (gives no read-back)"
+            for name, volts in zip(self.names, at_rest, strict=True)
+            if not self._at_rest(volts)
         ]
         if missing:
             why = f" ({'; '.join(failures)})" if failures else ""
@@ -206,33 +210,38 @@ class Outputs:
                 "bring them to 0 V at the instrument, slowly, before touching the chip"
             )
 
-    def _await_rest(self, travel_s: float, interrupts: list[BaseException]) -> list[float]:
+    def _await_rest(self, travel_s: float, interrupts: list[BaseException]) -> Array:
         """Poll until all outputs are at 0 V or one has stopped moving; gives where they stand."""
         patience_until = time.monotonic() + self.patience_s(travel_s)
-        stands = [float("inf")] * len(self.names)
+        stands = np.full(len(self.names), np.inf)
         since_moved = 0
         while True:
-            before = list(stands)
-            for row, channel in enumerate(self._channels):
-                if not self._at_rest(stands[row]):
-                    stands[row] = self._try_read_back(channel, interrupts)
-            if all(self._at_rest(volts) for volts in stands):
-                return stands
-            moved = any(abs(a) < abs(b) - 1e-9 for a, b in zip(stands, before, strict=True))
+            moving = [row for row, volts in enumerate(stands) if not self._at_rest(volts)]
+            found = self._try_read_back(moving, interrupts)
+            moved = (np.abs(found) < np.abs(stands[moving]) - 1e-9).any()
             since_moved = 0 if moved else since_moved + 1
-            unknown = [volts for volts in stands if not np.isfinite(volts)]
-            answering = len(unknown) < sum(not self._at_rest(volts) for volts in stands)
-            if not answering or (since_moved >= _PATIENCE and time.monotonic() > patience_until):
+            stands[moving] = found
+            if all(self._at_rest(volts) for volts in stands) or not np.isfinite(found).any():
+                return stands
+            if since_moved >= _PATIENCE and time.monotonic() > patience_until:
                 return stands
 
-    def _try_read_back(self, channel: int, interrupts: list[BaseException]) -> float:
-        try:
-            return float(self.source.read_back(channel))
-        except (InstrumentError, OSError, ValueError):
-            return float("nan")
-        except BaseException as interrupt:
-            interrupts.append(interrupt)
-            return float("nan")
+    def _try_read_back(self, rows: Sequence[int], interrupts: list[BaseException]) -> Array:
+        """Where the outputs in `rows` stand, NaN where that is not to be had.
+
+        A source that has not answered in time once is not asked again: every question costs a timeout.
+        """
+        found = np.full(len(rows), np.nan)
+        for k, row in enumerate(rows):
+            try:
+                found[k] = self.source.read_back(self._channels[row])
+            except InstrumentTimeout:
+                break
+            except Exception:
+                continue
+            except BaseException as interrupt:
+                interrupts.append(interrupt)
+        return found
 
     def _at_rest(self, volts: float) -> bool:
         return abs(volts) <= self.tolerance_V

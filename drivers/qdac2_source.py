@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyvisa.errors
+from qcodes.validators import Numbers
 
 from drivers.errors import InstrumentError, InstrumentTimeout
 from drivers.response import Array
@@ -38,6 +39,7 @@ class Qdac2Source:
         self._trigger_output = trigger_output
         self._trigger: Any = None
         self._lists: dict[int, Any] = {}
+        self._confined: list[tuple[Any, Numbers]] = []
 
     @property
     def address(self) -> str:
@@ -64,9 +66,17 @@ class Qdac2Source:
 
     def set_slew_limit(self, channel: int, slew_V_per_s: float) -> None:
         """Set the DC slew limit, which holds for fixed voltages, lists and sweeps alike."""
-        with self._line.exchange(f"setting the slew limit of channel {channel}"):
+        with self._line.exchange(f"setting the slew limit of channel {channel}", answers=False):
             # The driver takes 0.01 V/s and more; less than that is asked for only close to 0 V.
             self._dac.channel(channel).dc_slew_rate_V_per_s(max(float(slew_V_per_s), 0.01))
+
+    def confine(self, channel: int, low_V: float, high_V: float) -> None:
+        """Make the stock driver's own parameters refuse other voltages, for whoever sets them directly."""
+        output = self._dac.channel(channel)
+        for parameter in (output.dc_constant_V, output.dc_next_V):
+            limits = Numbers(low_V, high_V)
+            parameter.add_validator(limits)
+            self._confined.append((parameter, limits))
 
     def read_back(self, channel: int) -> float:
         """The voltage the channel puts out now, in V."""
@@ -75,7 +85,7 @@ class Qdac2Source:
 
     def set_static(self, channel: int, voltage_V: float) -> None:
         """Switch the channel to a constant voltage, to which it moves at its slew limit."""
-        with self._line.exchange(f"setting channel {channel}"):
+        with self._line.exchange(f"setting channel {channel}", answers=False):
             self._dac.channel(channel).dc_constant_V(float(voltage_V))
 
     def arm(self, waveforms: Mapping[int, Array], dt_s: float) -> None:
@@ -131,7 +141,7 @@ class Qdac2Source:
         self._take_down()
         for channel in channels:
             try:
-                with self._line.exchange(f"stopping channel {channel}"):
+                with self._line.exchange(f"stopping channel {channel}", answers=False):
                     self._dac.channel(channel).dc_abort()
             except InstrumentError as error:
                 failures.append(error)
@@ -145,8 +155,12 @@ class Qdac2Source:
         self.errors()
 
     def close(self) -> None:
-        """Take down what is armed and give the trigger back."""
+        """Take down what is armed, give the trigger back and lift the limits on the driver's parameters."""
         self._take_down()
+        for parameter, limits in reversed(self._confined):
+            if parameter.validators and parameter.validators[-1] is limits:
+                parameter.remove_validator()
+        self._confined.clear()
 
     def _take_down(self) -> None:
         """Idle every list and free the trigger, whatever fails on the way."""

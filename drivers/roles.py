@@ -48,6 +48,9 @@ class VoltageSourceArray(Instrument, Protocol):
     def set_slew_limit(self, channel: int, slew_V_per_s: float) -> None:
         """Limit the channel's slew in hardware, whatever it is told to do."""
 
+    def confine(self, channel: int, low_V: float, high_V: float) -> None:
+        """Let the instrument, or its driver, refuse other voltages whoever sends them, as far as it can."""
+
     def read_back(self, channel: int) -> float:
         """The voltage that the channel puts out now, asked of the hardware and never remembered."""
 

@@ -29,9 +29,13 @@ class Line:
             self.identity = str(driver.ask("*IDN?")).strip()
 
     @contextmanager
-    def exchange(self, what: str) -> Iterator[None]:
-        """Do `what` on the line; raises InstrumentTimeout or InstrumentError, and nothing else for VISA's."""
-        if not self._in_step:
+    def exchange(self, what: str, answers: bool = True) -> Iterator[None]:
+        """Do `what` on the line; raises InstrumentTimeout or InstrumentError for any failure of VISA.
+
+        Without `answers`, nothing is read, so nothing stale can be: a command goes out even to an
+        instrument that has stopped answering, as it must on the way to the safe state.
+        """
+        if answers and not self._in_step:
             self.resynchronise()
         try:
             with translated(what, self.address):
@@ -41,7 +45,7 @@ class Line:
             raise
 
     def resynchronise(self) -> None:
-        """Drop what is left on the line; raises InstrumentError when the instrument cannot be understood."""
+        """Drop what is left on the line and in the error queue; raises InstrumentError when that fails."""
         with translated("clearing the line", self.address):
             try:
                 self._driver.visa_handle.clear()
@@ -51,6 +55,7 @@ class Line:
                 answer = str(self._driver.ask("*IDN?")).strip()
                 if answer == self.identity:
                     self._in_step = True
+                    self._driver.write("*CLS")  # the queue complains about the exchange that failed
                     return
         raise InstrumentError(f"{self.address}: answers {answer!r} where it was {self.identity!r}")
 

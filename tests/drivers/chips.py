@@ -36,9 +36,13 @@ def calibrated_chip(**settings: Any) -> tuple[DNPU, FakeSource, FakeDigitizer]:
 
 
 def assert_inside_the_envelope(source: FakeSource) -> None:
-    """Every corner and every slope of every output the source ever had, against the limits."""
+    """Every corner and every slope of every output the source ever had, against the limits.
+
+    What was asked for must have been inside as well: the source's own slew limit is no excuse.
+    """
     for channel, (low, high, slew) in LIMITS.items():
         output = source.outputs[channel]
         assert min(output.volts) >= low - 1e-12, channel
         assert max(output.volts) <= high + 1e-12, channel
         assert np.max(output.slews(), initial=0.0) <= slew * (1.0 + 1e-6), channel
+        assert source.asked.get(channel, 0.0) <= slew * (1.0 + 1e-5), channel

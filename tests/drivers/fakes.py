@@ -88,6 +88,9 @@ class FakeSource:
         self.fired_at: list[float] = []
         self.blocks: list[dict[int, Array]] = []
         self.queue: list[str] = []
+        self.asked: dict[int, float] = {}
+        """The fastest change asked for in V/s, the step to a waveform's first sample included."""
+        self.confined: dict[int, tuple[float, float]] = {}
         self.reach = (-2.0, 2.0)
 
     def _exchange(self, method: str) -> None:
@@ -117,6 +120,9 @@ class FakeSource:
         self._exchange("set_slew_limit")
         self.outputs[channel].slew = slew_V_per_s
 
+    def confine(self, channel: int, low_V: float, high_V: float) -> None:
+        self.confined[channel] = low_V, high_V
+
     def read_back(self, channel: int) -> float:
         self._exchange("read_back")
         return self.outputs[channel].at(self.now)
@@ -140,6 +146,8 @@ class FakeSource:
         for channel, waveform in self.armed.items():
             output = self.outputs[channel]
             output.cut(self.now)
+            steps = np.abs(np.diff(waveform, prepend=output.volts[-1]))
+            self.asked[channel] = max(self.asked.get(channel, 0.0), float(steps.max()) / self.dt_s)
             for k, volts in enumerate(waveform):
                 if channel not in self.faults.stuck:
                     output.head_for(float(volts), self.now + k * self.dt_s, self.now + (k + 1) * self.dt_s)

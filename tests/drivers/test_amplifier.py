@@ -11,7 +11,7 @@ import pytest
 from drivers.amplifier import AmplifierCalibration
 from drivers.dnpu import DNPU
 from drivers.errors import AmplifierError, InstrumentError, ShapeError
-from tests.drivers.chips import ELECTRODES, READOUT, assert_inside_the_envelope, fake_chip
+from tests.drivers.chips import ELECTRODES, READOUT, REFERENCE, assert_inside_the_envelope, fake_chip
 from tests.drivers.fakes import FakeDigitizer, FakeSource
 
 
@@ -99,8 +99,28 @@ def test_a_drifting_amplifier_is_refused() -> None:
 
     digitizer._volts = drifting  # type: ignore[method-assign]
     chip, _, _ = fake_chip(source, digitizer)
-    with pytest.raises(AmplifierError, match="drifts"):
+    with pytest.raises(AmplifierError, match=r"is known only to .* let it warm up"):
         chip.calibrate_amplifier()
+
+
+def test_a_noisy_chip_is_not_taken_for_a_bent_amplifier() -> None:
+    """Noise slower than a visit: 0.4 mV from visit to visit, over a span of 0.2 V."""
+    for seed in range(60):
+        source = FakeSource()
+        digitizer = FakeDigitizer(source)
+        slow = np.random.default_rng(seed)
+        plain = digitizer._volts
+
+        def wandering(
+            starts: np.ndarray, aperture_s: float, plain: Any = plain, slow: np.random.Generator = slow
+        ) -> np.ndarray:
+            return np.asarray(plain(starts, aperture_s) + 4e-4 * slow.standard_normal())
+
+        digitizer._volts = wandering  # type: ignore[method-assign]
+        chip, _, _ = fake_chip(source, digitizer)
+        found = chip.calibrate_amplifier(readings=3)
+        assert abs(found.gain_V_per_A - digitizer.gain) < 5.0 * found.gain_std_statistical
+        chip.close()
 
 
 def test_a_chip_without_a_reference_says_what_is_missing() -> None:
@@ -115,7 +135,7 @@ def test_a_chip_without_a_reference_says_what_is_missing() -> None:
 
 def test_the_amplifiers_headroom_limits_the_reference() -> None:
     source = FakeSource()
-    reference = replace(READOUT.reference, resistor_ohm=1e6)  # type: ignore[type-var]
+    reference = replace(REFERENCE, resistor_ohm=1e6)
     digitizer = FakeDigitizer(source, conductance={8: 1e-6})
     readout = replace(READOUT, reference=reference)
     chip = DNPU("strong_reference", source, digitizer, ELECTRODES, readout)
@@ -149,6 +169,14 @@ def test_a_stored_calibration_that_does_not_fit_is_refused(key: str, value: obje
     del stored[key]
     with pytest.raises(AmplifierError):
         AmplifierCalibration.from_dict({k: v for k, v in stored.items() if k != "noise_V"})
+
+
+def test_a_reference_of_one_sign_is_refused() -> None:
+    source = FakeSource()
+    readout = replace(READOUT, reference=replace(REFERENCE, low_V=0.0))
+    chip = DNPU("one_sign", source, FakeDigitizer(source), ELECTRODES, readout)
+    with pytest.raises(AmplifierError, match="one sign only"):
+        chip.calibrate_amplifier()
 
 
 def test_settings_that_make_no_calibration_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from tests.drivers.chips import (
     ELECTRODES,
     LIMITS,
     READOUT,
+    REFERENCE,
     assert_inside_the_envelope,
     calibrated_chip,
     fake_chip,
@@ -126,9 +128,10 @@ def test_a_direct_parameter_set_cannot_leave_the_envelope(value: object) -> None
     assert_inside_the_envelope(source)
 
 
-def test_the_sources_own_slew_limits_are_set_when_connecting_and_nothing_moves() -> None:
+def test_the_sources_own_limits_are_set_when_connecting_and_nothing_moves() -> None:
     _, source, _ = fake_chip(FakeSource(start={2: 0.1}))
     assert [source.outputs[c].slew for c in (1, 2, 3, 8)] == [60.0, 30.0, 40.0, 100.0]
+    assert source.confined == {channel: limits[:2] for channel, limits in LIMITS.items()}
     assert source.fired_at == []
     assert source.outputs[2].at(source.now) == 0.1
 
@@ -254,7 +257,7 @@ def test_after_the_budget_the_chip_is_at_rest_and_the_timeout_is_raised() -> Non
     chip, source, digitizer = calibrated_chip()
     chip.set_controls(np.array([0.25]))
     digitizer.faults.raising["fetch"] = [InstrumentTimeout("meter: no answer")] * 3
-    with pytest.raises(InstrumentTimeout, match="played 3 times in vain") as caught:
+    with pytest.raises(InstrumentTimeout, match="tried 3 times in vain") as caught:
         chip.run(slow_sines())
     assert isinstance(caught.value, TimeoutError)
     assert any("at rest" in note for note in caught.value.__notes__)
@@ -301,9 +304,9 @@ def test_the_safe_state_tries_every_channel_and_then_reports() -> None:
     source.faults.stuck.add(1)
     source.faults.raising["set_static"] = [InstrumentError("refused")]
     source.faults.raising["set_slew_limit"] = [None, InstrumentError("refused")]
-    with pytest.raises(SafeStateError, match=r"e1 \(0.3 V\).*refused") as caught:
+    with pytest.raises(SafeStateError, match=r"e1 \(at 0\.3 V\).*refused") as caught:
         chip.safe_state()
-    assert "e2" not in str(caught.value).split("(e")[0].split("at 0 V:")[1].split("(")[0]
+    assert "e2 (" not in str(caught.value)
     assert source.outputs[3].at(source.now) == pytest.approx(0.0, abs=1e-3)
     assert digitizer.aborted
     assert_inside_the_envelope(source)
@@ -326,7 +329,7 @@ def test_an_interrupt_during_the_safe_state_waits_until_all_channels_are_tried()
 def test_a_silent_source_does_not_hang_the_safe_state() -> None:
     chip, source, _ = calibrated_chip()
     source.faults.silent = True
-    with pytest.raises(SafeStateError, match="not known to be at 0 V: e1"):
+    with pytest.raises(SafeStateError, match=r"not known to be at 0 V: e1 \(gives no read-back\), e2"):
         chip.safe_state()
     source.faults.silent = False
 
@@ -389,6 +392,14 @@ def test_wiring_that_cannot_work_is_refused() -> None:
         build(())
     with pytest.raises(ShapeError, match="do not fit into a sample"):
         build((e1,), aperture_s=1e-3)
+    with pytest.raises(ShapeError, match=r"no whole number of microseconds.*take 2994\.01198 Hz"):
+        build((e1,), sample_rate_Hz=3000.0)
+    for bad in ({"saturation_V": 0.0}, {"settling_s": np.inf}, {"nominal_gain_V_per_A": 0.0}):
+        with pytest.raises(ShapeError, match="readout e4"):
+            replace(READOUT, **bad)
+    for bad in ({"resistor_ohm": 0.0}, {"tolerance": -0.1}):
+        with pytest.raises(ShapeError, match="no resistor"):
+            replace(REFERENCE, **bad)
     with pytest.raises(ShapeError, match="sample rate"):
         build((e1,), sample_rate_Hz=np.nan)
 

@@ -181,6 +181,17 @@ def test_static_voltages_slew_limits_and_ranges(source: Qdac2Source, line: Recor
     ]
 
 
+def test_the_stock_drivers_own_parameters_are_confined_until_closing(source: Qdac2Source, dac: QDac2) -> None:
+    source.confine(1, -1.2, 0.6)
+    dac.ch01.dc_constant_V(0.6)
+    for parameter in (dac.ch01.dc_constant_V, dac.ch01.dc_next_V):
+        with pytest.raises(ValueError, match=r"0\.7"):
+            parameter(0.7)
+    dac.ch02.dc_constant_V(0.7)
+    source.close()
+    dac.ch01.dc_constant_V(0.7)
+
+
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=50))
 def test_rounding_to_32_bits_is_never_away_from_zero(values: list[float]) -> None:
     volts = np.array(values)
