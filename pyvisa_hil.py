@@ -1,1 +1,5 @@
-"""The PyVISA backend `hil`: PyVISA finds it by this module's name."""
+"""The PyVISA backend `hil`, which PyVISA finds by this name: `ResourceManager("bench.yaml@hil")`."""
+
+from simulators.visa import HilVisaLibrary
+
+WRAPPER_CLASS = HilVisaLibrary

@@ -85,10 +85,9 @@ def truth_table(
     `table` is the 2^n outputs in counting order (00, 01, 10, 11), or maps words such as "01" to outputs;
     words that it leaves out do not matter. Raises PlanError for an impossible table.
     """
-    if isinstance(table, Mapping):
-        rows = _rows_of_mapping(name, table)
-    else:
-        rows = _rows_of_sequence(name, list(table))
+    rows = (
+        _rows_of_mapping(name, table) if isinstance(table, Mapping) else _rows_of_sequence(name, list(table))
+    )
     words = np.array([[int(bit) for bit in word] for word in rows], dtype=np.float64)
     low, high = (
         _levels(name, key, level, words.shape[1]) for key, level in (("low_V", low_V), ("high_V", high_V))

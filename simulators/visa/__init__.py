@@ -1,1 +1,5 @@
 """The PyVISA library whose resources are emulated instruments."""
+
+from simulators.visa.library import HilVisaLibrary, power_off
+
+__all__ = ["HilVisaLibrary", "power_off"]

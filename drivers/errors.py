@@ -1,0 +1,71 @@
+"""The errors of the drivers.
+
+DriverError (Exception)
+├── EnvelopeError (ValueError)          a voltage, step or slew outside the safety envelope; nothing was sent
+├── ShapeError (ValueError)             an array whose shape, dtype or channel names do not fit the chip
+├── NotCalibrated (RuntimeError)        a current was asked for before the amplifier was measured
+└── InstrumentError (OSError)           an instrument refused, failed or is not what it should be
+    ├── InstrumentTimeout (TimeoutError)    no answer, within the budget for trying again
+    ├── IdentityError                       another instrument than expected answers at the address
+    ├── ReadbackError (RuntimeError)        an output does not stand where it was put
+    ├── SafeStateError (RuntimeError)       an output could not be brought to 0 V
+    └── AmplifierError (RuntimeError)       the amplifier's measured gain or offset cannot be trusted
+"""
+
+
+class DriverError(Exception):
+    """Base of every error raised by `drivers`."""
+
+
+class EnvelopeError(DriverError, ValueError):
+    """A voltage, step or slew lies outside the safety envelope; nothing was sent.
+
+    `channel`, `index` (sample; None for a single point), `value` and `limit` say where, in SI units.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        channel: str = "",
+        index: int | None = None,
+        value: float = float("nan"),
+        limit: float = float("nan"),
+    ) -> None:
+        super().__init__(message)
+        self.channel = channel
+        self.index = index
+        self.value = value
+        self.limit = limit
+
+
+class ShapeError(DriverError, ValueError):
+    """An array's shape, dtype or channel names do not fit the chip."""
+
+
+class NotCalibrated(DriverError, RuntimeError):
+    """A current was asked for before the amplifier stage was measured."""
+
+
+class InstrumentError(DriverError, OSError):
+    """An instrument refused a command, failed, or lost its connection."""
+
+
+class InstrumentTimeout(InstrumentError, TimeoutError):
+    """An instrument did not answer within its time and the budget for trying again."""
+
+
+class IdentityError(InstrumentError):
+    """Another instrument than the expected one answers at the address."""
+
+
+class ReadbackError(InstrumentError, RuntimeError):
+    """An output does not stand where it was put."""
+
+
+class SafeStateError(InstrumentError, RuntimeError):
+    """An output could not be brought to 0 V; the message names each one and where it stands."""
+
+
+class AmplifierError(InstrumentError, RuntimeError):
+    """The amplifier's measured gain or offset cannot be trusted."""

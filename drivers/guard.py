@@ -1,0 +1,34 @@
+"""The safe state before an exception goes anywhere else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+
+class Guarded(Protocol):
+    """Anything with a safe state."""
+
+    def safe_state(self) -> None:
+        """Bring everything to rest; try all of it before raising."""
+
+
+Chip = TypeVar("Chip", bound=Guarded)
+
+
+@contextmanager
+def guarded(chip: Chip) -> Iterator[Chip]:
+    """Bring `chip` to its safe state before any exception leaves the block, interrupts and exits included.
+
+    The exception then goes on as it was, with a note about the safe state. An end without exception
+    leaves the chip as it is.
+    """
+    try:
+        yield chip
+    except BaseException as failure:
+        try:
+            chip.safe_state()
+        except BaseException as unsafe:
+            failure.add_note(f"the safe state was not reached: {unsafe}")
+        else:
+            failure.add_note("the chip is in its safe state")
+        raise

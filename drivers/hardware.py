@@ -1,0 +1,271 @@
+"""The chip's bench instruments in concert: plays waveforms, reads the amplifier, tries again, goes safe."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from drivers.amplifier import AmplifierCalibration
+from drivers.envelope import SafetyEnvelope
+from drivers.errors import EnvelopeError, InstrumentError, InstrumentTimeout, NotCalibrated, ShapeError
+from drivers.layout import Electrode, Readout
+from drivers.outputs import Outputs
+from drivers.response import Array, Cost, Flag, Flags
+from drivers.roles import Digitizer
+from drivers.sequence import Part, join, split
+
+_NEAR_SATURATION = 0.98
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When readings are taken: one per sample, averaged over `aperture_s` near the end of its dwell.
+
+    `guard_s` is kept free at the very end, because the digitizer's clock runs apart from the source's by
+    up to `clock_tolerance`; it bounds how long a waveform may run before the two are started anew.
+    Raises ShapeError for times that do not fit into a sample.
+    """
+
+    sample_rate_Hz: float
+    aperture_s: float
+    guard_fraction: float = 0.05
+    clock_tolerance: float = 20e-6
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.sample_rate_Hz) and self.sample_rate_Hz > 0.0):
+            raise ShapeError(f"sample rate {self.sample_rate_Hz} Hz is not a positive, finite number")
+        if not 0.0 < self.aperture_s + self.guard_s < self.dt_s:
+            raise ShapeError(
+                f"aperture {self.aperture_s:g} s and guard {self.guard_s:g} s do not fit into a sample of "
+                f"{self.dt_s:g} s; shorten the aperture or lower the sample rate"
+            )
+
+    @property
+    def dt_s(self) -> float:
+        """Time of one sample."""
+        return 1.0 / self.sample_rate_Hz
+
+    @property
+    def guard_s(self) -> float:
+        """Time between the end of the aperture and the end of the sample."""
+        return self.guard_fraction * self.dt_s
+
+    @property
+    def delay_s(self) -> float:
+        """Time from the start of a sample to the start of its aperture."""
+        return self.dt_s - self.aperture_s - self.guard_s
+
+    @property
+    def slew_fraction(self) -> float:
+        """How much of a slew limit a waveform may use, so that each sample stands before it is read."""
+        return self.delay_s / self.dt_s
+
+    @property
+    def longest(self) -> int:
+        """Samples after which the clocks may have used up the guard."""
+        return max(1, int(self.guard_s / self.clock_tolerance / self.dt_s))
+
+
+class ChipHardware:
+    """A source and a digitizer around one chip; `replays` is how often a failed play is tried again."""
+
+    def __init__(
+        self,
+        outputs: Outputs,
+        reference: Outputs | None,
+        digitizer: Digitizer,
+        electrodes: Sequence[Electrode],
+        readout: Readout,
+        timing: Timing,
+        replays: int,
+    ) -> None:
+        self.outputs = outputs
+        self.reference = reference
+        self.digitizer = digitizer
+        self.electrodes = tuple(electrodes)
+        self.readout = readout
+        self.timing = timing
+        self.replays = replays
+        self.calibration: AmplifierCalibration | None = None
+        self._readings = 0
+
+    @property
+    def cost(self) -> Cost:
+        """Samples read and seconds driven since the chip was opened."""
+        driven_s = self.outputs.driven_s + (self.reference.driven_s if self.reference else 0.0)
+        return Cost(self._readings, driven_s)
+
+    @property
+    def hold(self) -> int:
+        """Samples for which a join waits until the readout has settled."""
+        return math.ceil(self.readout.settling_s / self.timing.dt_s)
+
+    def calibrated(self) -> AmplifierCalibration:
+        """The amplifier's calibration; raises NotCalibrated if there is none."""
+        if self.calibration is None:
+            raise NotCalibrated(
+                f"readout {self.readout.electrode}: the amplifier's gain and offset are not measured; "
+                "call calibrate_amplifier() first"
+            )
+        return self.calibration
+
+    def read_current(self) -> float:
+        """One reading in A, averaged over a mains period; raises NotCalibrated or InstrumentError."""
+        calibration = self.calibrated()
+        period_s = 1.0 / self.digitizer.line_frequency_Hz
+        volts = self.digitizer.read(1, period_s, self.readout.settling_s)
+        self._readings += 1
+        return float(calibration.current_A(volts)[0])
+
+    def move(self, targets: dict[str, float]) -> None:
+        """Ramp electrodes to their targets in V; goes safe if the hardware fails on the way."""
+        with self.safe_on_failure(refusals=(EnvelopeError, ShapeError)):
+            self.outputs.move(targets)
+
+    def play(self, inputs: Array, rows: Sequence[int]) -> tuple[Array, Flags]:
+        """Play `inputs`, shape (batch, time, n) in V, on the outputs `rows`; the others hold.
+
+        Gives currents in A and flags, both (batch, time). Raises EnvelopeError with nothing sent;
+        InstrumentTimeout, with the chip at rest, when all replays fail; InstrumentError likewise.
+        """
+        calibration = self.calibrated()
+        batch, samples, _ = inputs.shape
+        envelope, dt_s = self.outputs.envelope, self.timing.dt_s
+        # What can be refused without asking the hardware is refused first; joint limits need the others.
+        alone = SafetyEnvelope([envelope.channels[row] for row in rows])
+        for k, element in enumerate(inputs):
+            with _naming(k, batch):
+                alone.check(element, dt_s, slew_fraction=self.timing.slew_fraction)
+        start = ends = self.outputs.stand()
+        for k in range(batch):
+            with _naming(k, batch):
+                envelope.check(self._whole(inputs, Part(k, 0, samples), rows, start), dt_s)
+        pieces = list(split(batch, samples, self._longest(), self._overhead()))
+        for parts in pieces:
+            whole = [self._whole(inputs, part, rows, start) for part in parts]
+            envelope.check(join(envelope, ends, whole, dt_s, self.hold).waveform, dt_s, ends)
+            ends = whole[-1][-1]
+        volts = np.empty((batch, samples))
+        flags = np.zeros((batch, samples), dtype=np.uint8)
+        with self.safe_on_failure():
+            for parts in pieces:
+                read = self._play_stubbornly([self._whole(inputs, part, rows, start) for part in parts], rows)
+                for part, reading in zip(parts, read, strict=True):
+                    volts[part.element, part.first : part.stop] = reading
+                    if part.first:  # the waveform paused here
+                        flags[part.element, part.first] |= np.uint8(Flag.LATE)
+        self._readings += volts.size
+        limit = min(_NEAR_SATURATION * self.readout.saturation_V, self.digitizer.range_V)
+        flags[~(np.abs(volts) < limit)] |= np.uint8(Flag.CLIPPED)
+        full_scale = self.digitizer.range_V
+        finite = np.nan_to_num(np.clip(volts, -full_scale, full_scale), nan=full_scale)
+        return calibration.current_A(finite), flags
+
+    def safe_state(self) -> None:
+        """Bring everything to rest in a fixed order: electrodes, reference, digitizer.
+
+        Each is tried whatever happens to the others; then the first failure is raised.
+        """
+        failures: list[BaseException] = []
+        actions = [self.outputs.safe_state]
+        actions += [] if self.reference is None else [self.reference.safe_state]
+        for action in (*actions, self.digitizer.abort):
+            try:
+                action()
+            except BaseException as failure:
+                failures.append(failure)
+        if failures:
+            # An interrupt goes before an error, and takes the errors along.
+            failures.sort(key=lambda failure: isinstance(failure, Exception))
+            for other in failures[1:]:
+                failures[0].add_note(f"also: {other}")
+            raise failures[0]
+
+    @contextmanager
+    def safe_on_failure(self, refusals: tuple[type[BaseException], ...] = ()) -> Iterator[None]:
+        """Reach the safe state before an exception, an interrupt included, goes on; a note says so.
+
+        `refusals` are raised before anything was sent and pass as they are.
+        """
+        try:
+            yield
+        except refusals:
+            raise
+        except BaseException as failure:
+            try:
+                self.safe_state()
+            except BaseException as unsafe:
+                failure.add_note(f"the safe state was not reached: {unsafe}")
+            else:
+                failure.add_note("the chip is at rest: all electrodes at 0 V")
+            raise
+
+    def _play_stubbornly(self, parts: list[Array], rows: Sequence[int]) -> list[Array]:
+        """Play one piece, again after a timeout, as often as the budget allows."""
+        for attempt in range(self.replays + 1):
+            try:
+                if attempt:
+                    self.outputs.source.recover()
+                    self.digitizer.recover()
+                return self._play_once(parts, rows)
+            except InstrumentTimeout as failure:
+                last = failure
+        raise InstrumentTimeout(f"{last} (played {self.replays + 1} times in vain)") from last
+
+    def _play_once(self, parts: list[Array], rows: Sequence[int]) -> list[Array]:
+        timing = self.timing
+        start = self.outputs.stand()
+        self._check_held(start, parts[0][0], rows)
+        piece = join(self.outputs.envelope, start, parts, timing.dt_s, self.hold)
+        samples = len(piece.waveform)
+        patience_s = self.outputs.patience_s(samples * timing.dt_s)
+        self.outputs.arm(piece.waveform, timing.dt_s, start, rows)
+        self.digitizer.arm(samples, timing.dt_s, timing.aperture_s, timing.delay_s)
+        self.outputs.fire()
+        volts = self.digitizer.fetch(patience_s)
+        self.outputs.source.finish(patience_s)
+        self.outputs.confirm()
+        lengths = np.cumsum([len(part) for part in parts])[:-1]
+        return np.split(volts[piece.wanted], lengths)
+
+    def _check_held(self, start: Array, sample: Array, rows: Sequence[int]) -> None:
+        """A control that has moved by itself since the batch began is an instrument failure."""
+        held = np.setdiff1d(np.arange(len(start)), rows)
+        moved = held[np.abs(start[held] - sample[held]) > self.outputs.tolerance_V]
+        if len(moved):
+            names = ", ".join(f"{self.outputs.names[j]} to {start[j]:.6g} V" for j in moved)
+            raise InstrumentError(f"{self.outputs.source.address}: controls moved by themselves: {names}")
+
+    def _whole(self, inputs: Array, part: Part, rows: Sequence[int], held: Array) -> Array:
+        """All outputs, (time, n): the inputs of a part, and the others where they stand."""
+        samples = inputs[part.element, part.first : part.stop]
+        whole = np.tile(held, (len(samples), 1))
+        whole[:, rows] = self.outputs.envelope.clip(self._widen(samples, rows))[:, rows]
+        return whole
+
+    def _widen(self, samples: Array, rows: Sequence[int]) -> Array:
+        wide = np.zeros((len(samples), len(self.outputs.names)))
+        wide[:, rows] = samples
+        return wide
+
+    def _longest(self) -> int:
+        return min(self.timing.longest, self.outputs.source.max_points, self.digitizer.max_readings)
+
+    def _overhead(self) -> int:
+        """Samples of the longest possible join."""
+        envelope = self.outputs.envelope
+        step = np.minimum(envelope.max_slew_V_per_s * self.timing.dt_s, envelope.max_step_V)
+        return math.ceil(float(((envelope.high_V - envelope.low_V) / step).max())) + 1 + self.hold
+
+
+@contextmanager
+def _naming(element: int, batch: int) -> Iterator[None]:
+    """Say which waveform of a batch was refused."""
+    try:
+        yield
+    except EnvelopeError as error:
+        if batch > 1:
+            error.args = (f"waveform {element}: {error}",)
+        raise

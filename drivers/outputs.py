@@ -1,0 +1,253 @@
+"""The one way to a chip's voltages: a source behind its safety envelope.
+
+Nothing else in this package sends a voltage. Every movement starts from what the hardware reads back,
+is checked as a whole before a byte of it is sent, and is confirmed by reading back again.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from drivers.envelope import SafetyEnvelope, as_volts
+from drivers.errors import EnvelopeError, InstrumentError, ReadbackError, SafeStateError, ShapeError
+from drivers.response import Array
+from drivers.roles import VoltageSourceArray
+
+IntArray = npt.NDArray[np.intp]
+
+_PATIENCE = 50  # read-backs without movement before an output counts as stuck
+_GRACE_s = 0.5
+
+
+class Outputs:
+    """Named channels of a source, confined to an envelope whose names they share.
+
+    `confine` sets the hardware's own slew limits; it must come before anything moves. `tolerance_V` is
+    how far a read-back may be from what was sent.
+    """
+
+    def __init__(
+        self,
+        source: VoltageSourceArray,
+        channels: Mapping[str, int],
+        envelope: SafetyEnvelope,
+        *,
+        ramp_dt_s: float = 1e-3,
+        tolerance_V: float = 1e-3,
+    ) -> None:
+        self.source = source
+        self.envelope = envelope
+        self.names = envelope.names
+        self.ramp_dt_s = ramp_dt_s
+        self.tolerance_V = tolerance_V
+        self.driven_s = 0.0
+        """Seconds of waveforms and ramps played so far."""
+        self._channels = [channels[name] for name in envelope.names]
+        # Not a cache to start from: only ever compared with a read-back.
+        self._sent: Array = np.full(len(self.names), np.nan)
+        self._armed: tuple[Array, float] = (self._sent, 0.0)
+
+    def confine(self) -> None:
+        """Check the hardware's ranges and set its slew limits to the envelope's; moves nothing.
+
+        Raises EnvelopeError where a range is narrower than the envelope allows for, InstrumentError if
+        the hardware refuses.
+        """
+        for row, (name, channel) in enumerate(zip(self.names, self._channels, strict=True)):
+            low, high = float(self.envelope.low_V[row]), float(self.envelope.high_V[row])
+            reach = self.source.output_range(channel)
+            if low < reach[0] or high > reach[1]:
+                raise EnvelopeError(
+                    f"{name}: {low:g} V to {high:g} V exceeds the present range of source channel {channel}, "
+                    f"{reach[0]:g} V to {reach[1]:g} V; narrow the electrode's range or switch the channel's",
+                    channel=name,
+                    value=low if low < reach[0] else high,
+                    limit=reach[0] if low < reach[0] else reach[1],
+                )
+        self._restore_slew_limits()
+
+    def read_back(self, name: str) -> float:
+        """What one output puts out now in V, asked of the hardware; raises ReadbackError for no number."""
+        volts = float(self.source.read_back(self._channels[self.row(name)]))
+        if not np.isfinite(volts):
+            raise ReadbackError(f"{self.source.address}: {name} reads back as {volts}")
+        return volts
+
+    def stand(self) -> Array:
+        """Where every output stands, shape (n,) in V, asked of the hardware.
+
+        Where that agrees with what was sent to within the tolerance, it is what was sent: a converter's
+        rounding is no movement. Raises EnvelopeError if the outputs stand outside the envelope, as
+        another program may have left them.
+        """
+        found = np.array([self.read_back(name) for name in self.names])
+        clipped = self.envelope.clip(found)
+        stands = np.where(np.abs(clipped - found) <= self.tolerance_V, clipped, found)
+        stands = np.where(np.abs(self._sent - found) <= self.tolerance_V, self._sent, stands)
+        try:
+            self.envelope.check_point(stands)
+        except EnvelopeError as error:
+            raise EnvelopeError(
+                f"the outputs already stand outside the envelope ({error}); "
+                "find out what set them, then bring them to 0 V with rest()",
+                channel=error.channel,
+                value=error.value,
+                limit=error.limit,
+            ) from error
+        self._sent = np.where(np.isnan(self._sent), stands, self._sent)
+        return stands
+
+    def move(self, targets: Mapping[str, float]) -> None:
+        """Ramp the named outputs together to their targets in V, hold the others, and confirm.
+
+        Raises EnvelopeError, with nothing sent, for a target outside the envelope, and ReadbackError
+        when an output does not arrive.
+        """
+        stop = np.zeros(len(self.names))
+        for name, value in targets.items():
+            stop[self.row(name)] = as_volts(value, (), name)
+        self.envelope.check_alone(stop)  # what can be refused without asking the hardware
+        start = self.stand()
+        for row, name in enumerate(self.names):
+            if name not in targets:
+                stop[row] = start[row]
+        ramp = self.envelope.ramp(start, stop, self.ramp_dt_s)
+        moving = np.flatnonzero(stop != start)
+        for first in range(0, len(ramp), self.source.max_points):
+            piece = ramp[first : first + self.source.max_points]
+            self.arm(piece, self.ramp_dt_s, start, moving)
+            self.fire()
+            self.source.finish(self.patience_s(len(piece) * self.ramp_dt_s))
+            start = piece[-1]
+        self.confirm(stop)
+
+    def arm(self, waveform: Array, dt_s: float, start: Array, rows: Sequence[int] | IntArray) -> None:
+        """Check a waveform of all outputs, shape (time, n) in V, and arm the outputs in `rows`.
+
+        `start` is where the outputs stand; those not in `rows` must stay there throughout. Raises
+        EnvelopeError or ShapeError with nothing sent.
+        """
+        volts = as_volts(waveform, (None, len(self.names)), "waveform")
+        self.envelope.check(volts, dt_s, start)
+        still = np.setdiff1d(np.arange(len(self.names)), rows)
+        if (volts[:, still] != start[still]).any():
+            raise EnvelopeError("the waveform moves an output that is not played; nothing was sent")
+        volts = self.envelope.clip(volts)
+        self._armed = volts[-1], len(volts) * dt_s
+        self.source.arm({self._channels[row]: volts[:, row] for row in rows}, dt_s)
+
+    def fire(self) -> None:
+        """Start what is armed."""
+        self._sent, armed_s = self._armed
+        self.driven_s += armed_s
+        self.source.fire()
+
+    def confirm(self, expected: Array | None = None) -> None:
+        """Read back and compare with `expected`, or with what was last sent; raises ReadbackError."""
+        expected = self._sent if expected is None else expected
+        found = np.array([self.read_back(name) for name in self.names])
+        wrong = np.flatnonzero(~(np.abs(found - expected) <= self.tolerance_V))
+        if len(wrong):
+            says = ", ".join(f"{self.names[j]} at {found[j]:.6g} V, sent {expected[j]:.6g} V" for j in wrong)
+            raise ReadbackError(
+                f"{self.source.address}: outputs do not stand where they were put: {says} "
+                f"(tolerance {self.tolerance_V:g} V); check the wiring of the source and who else uses it"
+            )
+        self._sent = expected
+
+    def safe_state(self) -> None:
+        """Bring every output to 0 V within its slew limit, whatever fails on the way.
+
+        All outputs move together and arrive together, so that joint limits hold on the way as well.
+        Every output is tried; then SafeStateError names those that are not known to stand at 0 V. What
+        an interrupt (Ctrl-C) cuts short is done once more, and the interrupt held back to the end.
+        """
+        failures: list[str] = []
+        interrupts: list[BaseException] = []
+
+        def attempt(what: str, action: Callable[[], object]) -> None:
+            for _ in range(2):
+                try:
+                    action()
+                except Exception as error:
+                    failures.append(f"{what}: {error}")
+                except BaseException as interrupt:
+                    interrupts.append(interrupt)
+                    continue
+                return
+
+        attempt("stopping waveforms", lambda: self.source.abort(self._channels))
+        stands = np.array([self._try_read_back(channel, interrupts) for channel in self._channels])
+        # An output that cannot be read may stand anywhere in its range: assume the far end.
+        reach = np.maximum(-self.envelope.low_V, self.envelope.high_V)
+        distance = np.abs(np.where(np.isfinite(stands), stands, reach))
+        travel_s = float((distance / self.envelope.max_slew_V_per_s).max())
+        if travel_s > 0.0:
+            for name, channel, slew in zip(self.names, self._channels, distance / travel_s, strict=True):
+                attempt(f"{name}: slew limit", partial(self.source.set_slew_limit, channel, float(slew)))
+        for name, channel in zip(self.names, self._channels, strict=True):
+            attempt(f"{name}: setting 0 V", partial(self.source.set_static, channel, 0.0))
+        at_rest = self._await_rest(travel_s, interrupts)
+        self.driven_s += travel_s
+        self._sent = np.where([self._at_rest(volts) for volts in at_rest], 0.0, np.nan)
+        attempt("restoring the slew limits", self._restore_slew_limits)
+        if interrupts:
+            raise interrupts[0]
+        missing = [
+            f"{n} ({s:.6g} V)" for n, s in zip(self.names, at_rest, strict=True) if not self._at_rest(s)
+        ]
+        if missing:
+            why = f" ({'; '.join(failures)})" if failures else ""
+            raise SafeStateError(
+                f"{self.source.address}: not known to be at 0 V: {', '.join(missing)}{why}; "
+                "bring them to 0 V at the instrument, slowly, before touching the chip"
+            )
+
+    def _await_rest(self, travel_s: float, interrupts: list[BaseException]) -> list[float]:
+        """Poll until all outputs are at 0 V or one has stopped moving; gives where they stand."""
+        patience_until = time.monotonic() + self.patience_s(travel_s)
+        stands = [float("inf")] * len(self.names)
+        since_moved = 0
+        while True:
+            before = list(stands)
+            for row, channel in enumerate(self._channels):
+                if not self._at_rest(stands[row]):
+                    stands[row] = self._try_read_back(channel, interrupts)
+            if all(self._at_rest(volts) for volts in stands):
+                return stands
+            moved = any(abs(a) < abs(b) - 1e-9 for a, b in zip(stands, before, strict=True))
+            since_moved = 0 if moved else since_moved + 1
+            unknown = [volts for volts in stands if not np.isfinite(volts)]
+            answering = len(unknown) < sum(not self._at_rest(volts) for volts in stands)
+            if not answering or (since_moved >= _PATIENCE and time.monotonic() > patience_until):
+                return stands
+
+    def _try_read_back(self, channel: int, interrupts: list[BaseException]) -> float:
+        try:
+            return float(self.source.read_back(channel))
+        except (InstrumentError, OSError, ValueError):
+            return float("nan")
+        except BaseException as interrupt:
+            interrupts.append(interrupt)
+            return float("nan")
+
+    def _at_rest(self, volts: float) -> bool:
+        return abs(volts) <= self.tolerance_V
+
+    def _restore_slew_limits(self) -> None:
+        for channel, slew in zip(self._channels, self.envelope.max_slew_V_per_s, strict=True):
+            self.source.set_slew_limit(channel, float(slew))
+
+    def row(self, name: str) -> int:
+        """The place of an output among the names; raises ShapeError for a name that is none."""
+        if name not in self.names:
+            raise ShapeError(f"{name} is no output here; there are {', '.join(self.names)}")
+        return self.names.index(name)
+
+    @staticmethod
+    def patience_s(duration_s: float) -> float:
+        """How long to wait for something that should take `duration_s`."""
+        return 1.5 * duration_s + _GRACE_s

@@ -1,0 +1,110 @@
+"""What a chip driver needs of its bench instruments: a source of voltages and a digitizer.
+
+An adapter for any instrument satisfies a role by shape. Adapters translate every failure of theirs into
+`drivers.errors`: InstrumentTimeout for an answer that did not come, InstrumentError for anything else,
+with the instrument's own words where it has some. An adapter sends what it is told; whether that is safe
+is decided before it is called.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from drivers.response import Array
+
+
+class Instrument(Protocol):
+    """What both roles share: an identity, an error queue and a way out of a muddle."""
+
+    @property
+    def address(self) -> str:
+        """Where the instrument is, as it was opened."""
+
+    def identity(self) -> str:
+        """Ask the instrument who it is: its answer to `*IDN?`, or the nearest thing it has."""
+
+    def errors(self) -> Sequence[str]:
+        """Read and empty the instrument's error queue, oldest first; empty when all is well."""
+
+    def recover(self) -> None:
+        """Stop what is under way, clear the interface and drop stale answers and errors.
+
+        Outputs hold what they have. Raises InstrumentError if the instrument is gone.
+        """
+
+    def close(self) -> None:
+        """Give back what the adapter holds in the instrument; the instrument itself stays open."""
+
+
+class VoltageSourceArray(Instrument, Protocol):
+    """Many voltage outputs that can play waveforms in step. Channels are the instrument's own numbers."""
+
+    @property
+    def max_points(self) -> int:
+        """The longest waveform, in samples per channel."""
+
+    def output_range(self, channel: int) -> tuple[float, float]:
+        """Lowest and highest voltage of the channel's present hardware range, asked of it."""
+
+    def set_slew_limit(self, channel: int, slew_V_per_s: float) -> None:
+        """Limit the channel's slew in hardware, whatever it is told to do."""
+
+    def read_back(self, channel: int) -> float:
+        """The voltage that the channel puts out now, asked of the hardware and never remembered."""
+
+    def set_static(self, channel: int, voltage_V: float) -> None:
+        """Let the channel move to a constant voltage at its slew limit; does not wait."""
+
+    def arm(self, waveforms: Mapping[int, Array], dt_s: float) -> None:
+        """Load a waveform (time,) per channel, one block each, to start together when fired.
+
+        Raises InstrumentError, with nothing armed, if the instrument refuses any of it.
+        """
+
+    def fire(self) -> None:
+        """Start the armed waveforms and, at the same instant, the trigger output."""
+
+    def finish(self, timeout_s: float) -> None:
+        """Wait until the waveforms have been played, then take them down; the outputs hold the last sample.
+
+        Raises InstrumentTimeout when they have not been played in `timeout_s`, InstrumentError for
+        anything in the error queue.
+        """
+
+    def abort(self, channels: Sequence[int]) -> None:
+        """Stop whatever plays on the channels; each output holds what it has."""
+
+
+class Digitizer(Instrument, Protocol):
+    """A voltage input that takes readings on a trigger."""
+
+    @property
+    def max_readings(self) -> int:
+        """The longest burst of readings."""
+
+    @property
+    def range_V(self) -> float:
+        """Full scale of the fixed range."""
+
+    @property
+    def line_frequency_Hz(self) -> float:
+        """Mains frequency: readings averaged over whole periods are free of hum."""
+
+    def arm(self, readings: int, period_s: float, aperture_s: float, delay_s: float) -> None:
+        """Wait for the external trigger, then take `readings`, one every `period_s`.
+
+        Each averages over `aperture_s`, the first from `delay_s` after the trigger. Returns when the
+        instrument is waiting; raises InstrumentError if it refuses.
+        """
+
+    def fetch(self, timeout_s: float) -> Array:
+        """Wait for the armed readings and give them, shape (readings,) in V; overload reads as +-inf.
+
+        Raises InstrumentTimeout if they are not there in `timeout_s`, InstrumentError for anything in the
+        error queue.
+        """
+
+    def read(self, readings: int, aperture_s: float, delay_s: float) -> Array:
+        """Take readings now, one after the other, each averaged over `aperture_s` after `delay_s`."""
+
+    def abort(self) -> None:
+        """Stop waiting or measuring."""

@@ -1,0 +1,1 @@
+"""The functions behind the command line; import them from `hil` itself."""

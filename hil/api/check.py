@@ -1,0 +1,193 @@
+"""Look at a bench without driving anything."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calibration.errors import CalibrationError
+from calibration.sampling.duty import duty
+from drivers.envelope import SafetyEnvelope
+from drivers.errors import DriverError, EnvelopeError, IdentityError
+from drivers.hardware import Timing
+from drivers.layout import JointLimits, build_envelope
+from drivers.roles import Digitizer, VoltageSourceArray
+from hil.config import BenchFile, ExperimentFile, load_bench, load_experiment
+from hil.config.bench import ChipSection
+from hil.connection import electrodes, open_station, readout, roles
+from hil.plans import sampled_channels, sampling_plan
+from hil.session import check_together
+
+OK, USAGE, SAFETY, INSTRUMENT = 0, 2, 3, 4
+_AT_REST_V = 1e-3
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    finding: str
+    exit_code: int = OK
+
+
+@dataclass
+class CheckResult:
+    """What was found; `exit_code` is that of the first thing that is not right."""
+
+    items: list[Item] = field(default_factory=list)
+    summary: str = "nothing was driven"
+
+    @property
+    def ok(self) -> bool:
+        """Whether a session may start."""
+        return all(item.ok for item in self.items)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or what the first failure stands for."""
+        return next((item.exit_code for item in self.items if not item.ok), OK)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain values, for JSON."""
+        return {"ok": self.ok, "summary": self.summary, "items": [asdict(item) for item in self.items]}
+
+
+def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResult:
+    """Connect, identify, self-test, compare limits and dry-run the plan of `experiment`.
+
+    Only questions are sent, and the digitizer's own settings: no output of the source moves. Without
+    `experiment`, experiment.yaml beside the bench file is taken if there is one. Raises ConfigError for files
+    that cannot be used; what the instruments say is in the result.
+    """
+    path = Path(bench)
+    description = load_bench(path)
+    plan_path = Path(experiment) if experiment is not None else path.with_name("experiment.yaml")
+    settings = load_experiment(plan_path) if experiment is not None or plan_path.exists() else None
+    if settings is not None:
+        check_together(settings, description, plan_path)
+    result = CheckResult([Item("files", True, f"{path}" + (f", {plan_path}" if settings else ""))])
+    result.items += _on_paper(description, settings)
+    with ExitStack() as stack:
+        found, station = _attempt("connection", lambda: stack.enter_context(open_station(description, path)))
+        result.items.append(found)
+        if station is not None:
+            source, digitizer = roles(description, station)
+            result.items += _instruments(description, source, digitizer, station)
+            result.items += _outputs(description, source)
+    return result
+
+
+def _on_paper(bench: BenchFile, experiment: ExperimentFile | None) -> Iterator[Item]:
+    envelope = build_envelope(electrodes(bench.chip), readout(bench.chip).reference, JointLimits())
+    timing = Timing(bench.chip.sample_rate, bench.chip.aperture)
+    yield Item(
+        "envelope",
+        True,
+        f"{len(envelope.names)} electrodes, {envelope.low_V.min():g} V to {envelope.high_V.max():g} V, "
+        f"at most {envelope.max_slew_V_per_s.max():g} V/s",
+    )
+    if experiment is not None:
+        yield _attempt("dry run", lambda: _dry_run(experiment, bench.chip, envelope, timing), USAGE)[0]
+
+
+def _dry_run(experiment: ExperimentFile, chip: ChipSection, envelope: SafetyEnvelope, timing: Timing) -> str:
+    """Make every batch of the plan and hold it against the envelope."""
+    plan = sampling_plan(experiment.sampling, sampled_channels(chip), timing.sample_rate_Hz, experiment.seed)
+    fastest = 0.0
+    for k in range(plan.batches):
+        waveform = plan.stimulus(k)
+        envelope.check(waveform, timing.dt_s, slew_fraction=timing.slew_fraction)
+        steps = np.abs(np.diff(waveform, axis=0)) / timing.dt_s / envelope.max_slew_V_per_s
+        fastest = max(fastest, float(steps.max(initial=0.0)))
+    on_chip = duty(plan)
+    return (
+        f"{plan.batches} batches of {plan.samples_per_batch} samples, {on_chip.total_s / 60:.1f} min on the chip, "
+        f"{on_chip.useful_fraction:.1%} of it useful; fastest change {fastest:.0%} of the slew limit"
+    )
+
+
+def _instruments(
+    bench: BenchFile, source: VoltageSourceArray, digitizer: Digitizer, station: Any
+) -> Iterator[Item]:
+    for role, name, instrument in (
+        ("source", bench.chip.source, source),
+        ("digitizer", bench.chip.digitizer, digitizer),
+    ):
+        yield _attempt(f"identity of {name}", lambda i=instrument, n=name: _identity(bench, n, i))[0]  # type: ignore[misc]
+        yield _attempt(f"errors of {name}", lambda i=instrument: _errors(i))[0]  # type: ignore[misc]
+        if role == "digitizer":
+            # a self-test may pulse outputs, so only an instrument that has none is asked for one
+            yield _attempt(f"self-test of {name}", lambda n=name: _self_test(station.components[n]))[0]  # type: ignore[misc]
+
+
+def _identity(bench: BenchFile, name: str, instrument: VoltageSourceArray | Digitizer) -> str:
+    answer, wanted = instrument.identity(), bench.chip.expect.get(name, "")
+    if wanted not in answer:
+        raise IdentityError(f"{instrument.address}: found {answer!r} where {wanted!r} was expected")
+    return f"{answer} at {instrument.address}"
+
+
+def _errors(instrument: VoltageSourceArray | Digitizer) -> str:
+    left = instrument.errors()
+    return "none" if not left else "left by others, now read: " + "; ".join(left)
+
+
+def _self_test(instrument: Any) -> str:
+    with instrument.timeout.set_to(30.0):
+        answer = instrument.ask("*TST?").strip()
+    if int(float(answer)) != 0:
+        raise DriverError(f"{instrument.name} failed its self-test: *TST? gave {answer}; see its manual")
+    return "passed"
+
+
+def _outputs(bench: BenchFile, source: VoltageSourceArray) -> Iterator[Item]:
+    def limits() -> str:
+        reference = bench.chip.readout.reference
+        wanted = [(name, e.channel, e.low, e.high) for name, e in bench.chip.electrodes.items()]
+        for name, channel, low, high in [
+            *wanted,
+            ("reference", reference.channel, reference.low, reference.high),
+        ]:
+            least, most = source.output_range(channel)
+            if low < least or high > most:
+                raise EnvelopeError(
+                    f"{name}: {low:g} V to {high:g} V does not fit channel {channel}'s range, "
+                    f"{least:g} V to {most:g} V; narrow the electrode's range or switch the channel's"
+                )
+        return "every electrode's range lies within its channel's"
+
+    def stand() -> str:
+        away = {
+            name: volts
+            for name, electrode in bench.chip.electrodes.items()
+            if abs(volts := source.read_back(electrode.channel)) > _AT_REST_V
+        }
+        outside = [
+            name
+            for name, volts in away.items()
+            if not bench.chip.electrodes[name].low <= volts <= bench.chip.electrodes[name].high
+        ]
+        if outside:
+            raise EnvelopeError(
+                f"{outside[0]} stands at {away[outside[0]]:g} V, outside its range; find out why"
+            )
+        if away:
+            return "not at rest: " + ", ".join(f"{name} {volts:.4g} V" for name, volts in away.items())
+        return "all electrodes at rest"
+
+    yield _attempt("limits of the source", limits, USAGE)[0]
+    yield _attempt("outputs", stand, SAFETY)[0]
+
+
+def _attempt(what: str, action: Callable[[], Any], code: int = INSTRUMENT) -> tuple[Item, Any]:
+    """Do something that may fail, and say how it came out."""
+    try:
+        found = action()
+    except (DriverError, CalibrationError, OSError, ValueError) as error:
+        return Item(what, False, str(error), code), None
+    return Item(what, True, found if isinstance(found, str) else "all instruments answer"), found

@@ -1,0 +1,1 @@
+"""The command line: human text on stderr, `--json` on stdout, the exit codes of `hil.cli.exit_codes`."""

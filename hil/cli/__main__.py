@@ -1,0 +1,5 @@
+"""`python -m hil.cli`: the command line without its console script."""
+
+from hil.cli.main import main
+
+main()

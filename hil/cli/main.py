@@ -1,0 +1,245 @@
+"""The `hil` command: every command calls the function of the same name in `hil`."""
+
+import logging
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hil.cli.console import Bars, print_json, stderr
+from hil.cli.exit_codes import exit_code
+
+app = typer.Typer(
+    name="hil",
+    help="Calibrate unconventional computing chips on a real bench or an emulated one.",
+    epilog="Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 refused for safety, "
+    "4 instrument or disk, 5 acceptance missed, 130/143 interrupted after the safe state.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    add_completion=False,
+)
+importer = typer.Typer(no_args_is_help=True, help="Read what other projects' tools have written.")
+app.add_typer(importer, name="import")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Target = Annotated[Path, typer.Argument(help="An experiment file (a new run) or a run folder (resumed).")]
+Run = Annotated[Path, typer.Argument(help="A run folder.")]
+
+
+@app.callback()
+def options(
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more; twice: debug.")] = 0,
+) -> None:
+    """Calibrate unconventional computing chips on a real bench or an emulated one."""
+    level = {0: logging.ERROR, 1: logging.INFO}.get(verbose, logging.DEBUG)
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
+
+
+@app.command(epilog="Example: hil init dnpu mylab")
+def init(
+    kind: Annotated[str, typer.Argument(help="The kind of chip: dnpu.")],
+    folder: Annotated[Path, typer.Argument(help="A folder to make.")],
+    json: Json = False,
+) -> None:
+    """Write a commented bench.yaml and experiment.yaml to edit."""
+    import hil
+
+    files = hil.init(kind, folder)
+    _tell({"files": [str(path) for path in files]}, json, "\n".join(f"wrote {path}" for path in files))
+    if not json:
+        stderr.print(f"next: cd {folder} && hil check bench.yaml")
+
+
+@app.command(epilog="Example: hil check bench.yaml")
+def check(
+    bench: Annotated[Path, typer.Argument(help="A bench file.")],
+    experiment: Annotated[
+        Path | None,
+        typer.Option(help="The experiment to dry-run; experiment.yaml beside it if there is one."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Connect, identify, self-test, compare limits and dry-run the plan; drives nothing."""
+    import hil
+    from hil.cli.tables import check_table
+
+    result = hil.check(bench, experiment)
+    _tell(result.as_dict(), json, check_table(result))
+    if not result.ok:
+        raise typer.Exit(result.exit_code)
+
+
+@app.command(epilog="Example: hil station bench.yaml > station.yaml")
+def station(bench: Annotated[Path, typer.Argument(help="A bench file.")]) -> None:
+    """Print the bench's instruments as a QCoDeS Station configuration."""
+    import hil
+
+    sys.stdout.write(hil.station(bench))
+
+
+@app.command(
+    epilog="Example: hil calibrate experiment.yaml   and, after an interruption, hil calibrate runs/RUN"
+)
+def calibrate(target: Target, json: Json = False) -> None:
+    """Sample, fit, search, verify and report; resumes where it stopped when given a run folder."""
+    import hil
+
+    _finish(hil.calibrate(target, progress=Bars()), json)
+
+
+@app.command(epilog="Example: hil sample experiment.yaml")
+def sample(target: Target, json: Json = False) -> None:
+    """Drive the chip with the experiment's waveforms and record its answer."""
+    import hil
+
+    _finish(hil.sample(target, progress=Bars()), json)
+
+
+@app.command(epilog="Example: hil fit runs/RUN")
+def fit(run: Run, json: Json = False) -> None:
+    """Fit the surrogate network to what was sampled."""
+    import hil
+
+    _finish(hil.fit(run, progress=Bars()), json)
+
+
+@app.command(epilog="Example: hil search runs/RUN")
+def search(run: Run, json: Json = False) -> None:
+    """Look for control voltages that do the tasks, on the surrogate."""
+    import hil
+
+    _finish(hil.search(run, progress=Bars()), json)
+
+
+@app.command(epilog="Example: hil verify runs/RUN")
+def verify(run: Run, json: Json = False) -> None:
+    """Try the best solutions on the chip; exits with 5 when the acceptance is missed."""
+    import hil
+
+    _finish(hil.verify(run, progress=Bars()), json)
+
+
+@app.command(epilog="Example: hil report runs/RUN")
+def report(run: Run, json: Json = False) -> None:
+    """Write the run's report: one HTML file that works offline."""
+    import hil
+
+    _finish(hil.report(run, progress=Bars()), json)
+
+
+@app.command(epilog="Example: hil demo --folder runs/demo")
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the demonstration's files and run go.")] = Path(
+        "runs/demo"
+    ),
+    json: Json = False,
+) -> None:
+    """Run a whole session on the emulated bench and write its report."""
+    import hil
+
+    _finish(hil.demo(folder, progress=Bars()), json)
+
+
+@app.command(epilog="Example: hil runs mylab/runs")
+def runs(
+    folder: Annotated[Path, typer.Argument(help="Where the runs are.")] = Path("runs"),
+    json: Json = False,
+) -> None:
+    """List what has been run, with its state and its key figures."""
+    import hil
+    from hil.cli.tables import runs_table
+
+    found = hil.runs(folder)
+    _tell([vars(run) for run in found], json, runs_table(found, folder))
+
+
+@app.command(epilog="Example: hil export runs/RUN samples.nc   (.h5, .nc or .npz)")
+def export(
+    run: Run,
+    path: Annotated[Path, typer.Argument(help="The file to write; its ending names the format.")],
+    json: Json = False,
+) -> None:
+    """Write a run's samples as HDF5, netCDF or npz."""
+    import hil
+
+    written = hil.export(run, path)
+    _tell({"file": str(written)}, json, f"wrote {written}")
+
+
+@importer.command("brainspy", epilog="Example: hil import brainspy training_data.pt -o chip")
+def import_brainspy(
+    file: Annotated[Path, typer.Argument(help="A surrogate saved by brains-py or brainspy-smg.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The chip folder to write.")],
+    amplification: Annotated[
+        float | None, typer.Option(help="nA per volt, where the file does not say.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Turn a measured device's published surrogate into a chip for the emulator."""
+    import hil
+    from hil.cli.tables import import_text
+
+    summary = hil.import_brainspy(file, output, amplification=amplification)
+    _tell(asdict(summary), json, import_text(asdict(summary), output))
+
+
+@importer.command("brainspy-data", epilog="Example: hil import brainspy-data IO.dat -o runs/measured")
+def import_brainspy_data(
+    file: Annotated[Path, typer.Argument(help="IO.dat or postprocessed_data.npz of brainspy-smg.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The run folder to write.")],
+    config: Annotated[Path | None, typer.Option(help="The sampler_configs file beside it.")] = None,
+    json: Json = False,
+) -> None:
+    """Read measured samples of brainspy-smg as a run."""
+    import hil
+    from hil.cli.tables import import_text
+
+    summary = hil.import_brainspy_data([file, config] if config else file, output)
+    _tell(asdict(summary), json, import_text(asdict(summary), output))
+
+
+def _tell(document: Any, json: bool, text: Any) -> None:
+    if json:
+        print_json(document)
+    else:
+        stderr.print(text, soft_wrap=isinstance(text, str))  # a path must survive being copied
+
+
+def _finish(result: Any, json: bool) -> None:
+    from hil.cli.tables import outcome_table
+
+    _tell(result.as_dict(), json, outcome_table(result))
+    if result.exit_code:
+        raise typer.Exit(result.exit_code)
+
+
+def main() -> None:
+    """Run the command line and turn an error into one clear message and its exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except (Exception, KeyboardInterrupt) as error:
+        _end(error)
+    except BaseException as error:
+        if not hasattr(error, "exit_status"):
+            raise
+        _end(error)
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(error: BaseException) -> None:
+    from rich.markup import escape
+
+    show = getattr(error, "show", None)
+    if show is not None:  # typer's own: wrong words on the command line
+        show()
+    elif not isinstance(error, KeyboardInterrupt):
+        stderr.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
+        for note in getattr(error, "__notes__", ()):
+            stderr.print(escape(note), soft_wrap=True)
+        if logging.getLogger().isEnabledFor(logging.INFO):
+            stderr.print_exception()
+    sys.exit(exit_code(error))

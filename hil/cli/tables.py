@@ -1,0 +1,142 @@
+"""Tables for the person at the terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from hil.api.check import CheckResult
+    from hil.outcome import Outcome
+    from hil.store.index import RunSummary
+
+_STYLE = {"done": "green", "failed": "red", "interrupted": "yellow", "running": "cyan", "pending": "dim"}
+STEPS = ("sample", "fit", "search", "verify", "report")
+
+
+def nano(value: float | None) -> str:
+    """A current in nA."""
+    return "-" if value is None else f"{value * 1e9:.3g} nA"
+
+
+def outcome_table(outcome: "Outcome") -> RenderableType:
+    """A run's steps, key figures and verdict."""
+    metrics = outcome.metrics
+    lines: list[RenderableType] = [Text.from_markup(_steps(outcome.steps))]
+    surrogate = metrics.get("surrogate")
+    if surrogate:
+        floor = surrogate.get("repeatability_A")
+        beside = f" beside a repeatability of {nano(floor)}" if floor else ""
+        lines.append(Text(f"surrogate: RMSE {nano(surrogate['rmse_A'])} on unseen batches{beside}"))
+    tasks = metrics.get("tasks")
+    if tasks:
+        lines.append(_tasks(tasks))
+    elif metrics.get("solutions"):
+        lines.append(_solutions(metrics["solutions"]))
+    lines += [Text.from_markup(f"[yellow]warning[/]: {escape(text)}") for text in outcome.warnings]
+    lines += [Text.from_markup(f"[red]acceptance missed[/]: {escape(text)}") for text in outcome.missed]
+    lines.append(_unbroken(f"run: {outcome.run}"))
+    if outcome.report:
+        lines.append(_unbroken(f"report: {outcome.report}"))
+    return Group(*lines)
+
+
+def _unbroken(text: str) -> Text:
+    """A line that is not folded: a path must survive being copied."""
+    return Text(text, no_wrap=True, overflow="ignore")
+
+
+def _steps(steps: Any) -> str:
+    shown = [f"[{_STYLE[status]}]{name} {status}[/]" for name, status in steps.items()]
+    return ", ".join(shown)
+
+
+def _tasks(tasks: dict[str, Any]) -> Table:
+    table = Table("task", "verdict", "accuracy", "margin", "noise", "margin / noise")
+    for name, task in tasks.items():
+        ratio = task.get("margin_over_noise")
+        table.add_row(
+            name,
+            "[green]pass[/]" if task["passed"] else f"[red]fail[/] {escape(task['reason'])}",
+            "-" if task["accuracy"] is None else f"{task['accuracy']:.1%}",
+            nano(task["margin_A"]),
+            nano(task["noise_A"]),
+            "-" if ratio is None else f"{ratio:.1f}",
+        )
+    return table
+
+
+def _solutions(solutions: dict[str, Any]) -> Table:
+    table = Table("task", "solutions", "predicted margin", "predicted accuracy")
+    for name, found in solutions.items():
+        best = found["best"] or {"margin_A": None, "accuracy": 0.0}
+        table.add_row(name, str(found["count"]), nano(best["margin_A"]), f"{best['accuracy']:.1%}")
+    return table
+
+
+def runs_table(runs: Sequence["RunSummary"], folder: Path) -> RenderableType:
+    """One line a run."""
+    if not runs:
+        return Text(f"no runs in {folder}")
+    table = Table("run", "created (UTC)", "steps", "batches", "RMSE / repeatability", "tasks", "size")
+    for run in runs:
+        if run.problem:
+            table.add_row(
+                run.folder.name, run.created[:16], f"[red]{escape(run.problem)}[/]", "", "", "", _size(run)
+            )
+            continue
+        surrogate, tasks = run.figures.get("surrogate", {}), run.figures.get("tasks", {})
+        passed = sum(bool(task["passed"]) for task in tasks.values())
+        steps = " ".join(f"[{_STYLE[run.steps[name]]}]{name}[/]" for name in STEPS if name in run.steps)
+        floor = (
+            f"{nano(surrogate.get('rmse_A'))} / {nano(surrogate.get('repeatability_A'))}" if surrogate else ""
+        )
+        table.add_row(
+            run.folder.name,
+            run.created[:16].replace("T", " "),
+            steps or "imported",
+            " ".join(str(count) for count in run.batches.values()),
+            floor,
+            f"{passed} of {len(tasks)}" if tasks else "",
+            _size(run),
+        )
+    legend = ", ".join(f"[{style}]{status}[/]" for status, style in _STYLE.items())
+    return Group(table, Text.from_markup(f"steps: {legend}"))
+
+
+def _size(run: "RunSummary") -> str:
+    return f"{run.size_bytes / 1e6:.1f} MB"
+
+
+def check_table(result: "CheckResult") -> RenderableType:
+    """What was checked, and how each came out."""
+    table = Table("check", "", "finding")
+    for item in result.items:
+        table.add_row(item.what, "[green]ok[/]" if item.ok else "[red]no[/]", escape(item.finding))
+    return Group(table, Text(result.summary))
+
+
+def import_text(summary: dict[str, Any], output: Path) -> RenderableType:
+    """What was imported; all that the file said of itself is in the written folder and in `--json`."""
+    rows = Table(show_header=False)
+    for key, value in summary.items():
+        if key != "facts" and value not in (None, "", [], {}, ()):
+            rows.add_row(key.replace("_", " "), escape(_short(value)))
+    return Group(rows, _unbroken(f"wrote {output}"))
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, dict):
+        return "\n".join(f"{key}: {_short(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        if any(isinstance(item, dict) for item in value):
+            return "\n".join(", ".join(f"{key} {_short(one)}" for key, one in item.items()) for item in value)
+        long = any(isinstance(item, str) and len(item) > 20 for item in value)
+        return ("\n" if long else ", ").join(_short(item) for item in value)
+    return str(value)

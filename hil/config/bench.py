@@ -1,0 +1,191 @@
+"""The bench file: the instruments, the chip as the lab knows it and, if any, its emulator."""
+
+from math import inf
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from hil.config.fields import (
+    Count,
+    Hertz,
+    Ohms,
+    Percent,
+    Seconds,
+    Section,
+    Volts,
+    VoltsPerAmpere,
+    VoltsPerSecond,
+)
+from hil.config.yaml_file import load
+
+FORMAT = "hil-bench/1"
+
+
+class InstrumentSection(Section):
+    """One instrument of a QCoDeS Station; every key that QCoDeS knows passes through."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    type: str
+    address: str
+    init: dict[str, Any] = {}
+
+    @field_validator("type")
+    @classmethod
+    def _dotted(cls, value: str) -> str:
+        if not all(part.isidentifier() for part in value.split(".")) or "." not in value:
+            raise ValueError("must be the full dotted name of a QCoDeS driver class")
+        return value
+
+
+class StationSection(Section):
+    """A QCoDeS Station configuration."""
+
+    instruments: Annotated[dict[str, InstrumentSection], Field(min_length=1)]
+
+
+class ElectrodeSection(Section):
+    """One driven electrode: its DAC channel, what it is for and where its voltage must stay."""
+
+    channel: Count
+    role: Literal["input", "control"] = "control"
+    low: Volts
+    high: Volts
+    max_slew: VoltsPerSecond
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not -inf < self.low <= 0 <= self.high < inf or self.low == self.high:
+            raise ValueError(
+                f"the range {self.low:g} V to {self.high:g} V does not hold 0 V, the rest voltage; widen it"
+            )
+        return self
+
+
+class ReferenceSection(Section):
+    """The known source that calibrates the amplifier: a DAC channel behind a resistor."""
+
+    channel: Count
+    resistor: Ohms
+    tolerance: Percent
+    low: Volts
+    high: Volts
+    max_slew: VoltsPerSecond = 100.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low < 0 < self.high:
+            raise ValueError("the reference source must reach both signs: low < 0 V < high")
+        return self
+
+
+class ReadoutSection(Section):
+    """The electrode that is read, and the amplifier behind it."""
+
+    electrode: str
+    gain: VoltsPerAmpere
+    saturation: Volts = 4.0
+    settling: Seconds
+    reference: ReferenceSection
+
+
+class TriggerSection(Section):
+    """The DAC output whose pulse starts the digitizer."""
+
+    output: Count
+
+
+class ChipSection(Section):
+    """The chip as the lab knows it."""
+
+    type: Literal["dnpu"]
+    name: str = Field(pattern=r"^[A-Za-z_]\w*$")
+    source: str
+    digitizer: str
+    expect: dict[str, str] = {}
+    sample_rate: Hertz
+    aperture: Seconds
+    trigger: TriggerSection
+    electrodes: Annotated[dict[str, ElectrodeSection], Field(min_length=1)]
+    readout: ReadoutSection
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        channels: dict[int, str] = {self.readout.reference.channel: "readout.reference"}
+        for name, electrode in self.electrodes.items():
+            if electrode.channel in channels:
+                raise ValueError(
+                    f"electrode {name} is on channel {electrode.channel}, "
+                    f"and so is {channels[electrode.channel]}; give each its own"
+                )
+            channels[electrode.channel] = name
+        if self.readout.electrode in self.electrodes:
+            raise ValueError(
+                f"{self.readout.electrode} is the readout and cannot be driven; remove one of the two"
+            )
+        if self.aperture + self.readout.settling > 1 / self.sample_rate:
+            raise ValueError(
+                f"a sample lasts {1e6 / self.sample_rate:g} µs, less than settling "
+                f"({self.readout.settling * 1e6:g} µs) and aperture ({self.aperture * 1e6:g} µs) together; "
+                "lower sample_rate"
+            )
+        return self
+
+
+class BenchFile(Section):
+    """A whole bench file. `emulator` is opaque here: only `simulators.bench` may look into it."""
+
+    format: Literal["hil-bench/1"]
+    name: str
+    visa: str = ""
+    station: StationSection
+    chip: ChipSection
+    emulator: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _wired(self) -> Self:
+        for role in ("source", "digitizer"):
+            instrument = getattr(self.chip, role)
+            if instrument not in self.station.instruments:
+                raise ValueError(
+                    f"chip.{role} is {instrument!r}, which station.instruments does not hold "
+                    f"({', '.join(self.station.instruments)})"
+                )
+        for name in self.chip.expect:
+            if name not in self.station.instruments:
+                raise ValueError(f"chip.expect names {name!r}, which station.instruments does not hold")
+        if self.visa == "@hil" and self.emulator is None:
+            raise ValueError("visa is '@hil' but there is no emulator section; add one or name the real VISA")
+        return self
+
+
+def load_bench(path: Path) -> BenchFile:
+    """Read a bench file; ConfigError names file, line, key, value and remedy.
+
+    The emulator section, where there is one, is checked by the emulator's own reader.
+    """
+    bench = load(path, BenchFile)
+    if bench.emulator is not None:
+        from hil.errors import ConfigError
+        from simulators.bench import load as load_emulated
+        from simulators.errors import BenchError
+
+        try:
+            load_emulated(path)
+        except BenchError as error:
+            raise ConfigError(str(error)) from None
+    return bench
+
+
+def station_configuration(bench: BenchFile, path: Path) -> str:
+    """The instruments as YAML that `qcodes.station.Station` loads, with the VISA library filled in."""
+    instruments = {}
+    for name, section in bench.station.instruments.items():
+        settings = section.model_dump(exclude_defaults=True)
+        library = f"{path.resolve()}@hil" if bench.visa == "@hil" else bench.visa
+        if library and "visalib" not in section.init:
+            settings["init"] = {**section.init, "visalib": library}
+        instruments[name] = settings
+    return yaml.safe_dump({"instruments": instruments}, sort_keys=False)

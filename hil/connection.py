@@ -1,0 +1,180 @@
+"""From a bench file to a calibrated chip, and back to rest whatever happens."""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from qcodes.instrument import Instrument
+from qcodes.station import Station
+
+from drivers.dnpu import DNPU
+from drivers.errors import EnvelopeError, InstrumentError, InstrumentTimeout, ShapeError
+from drivers.guard import guarded
+from drivers.keysight_digitizer import KeysightDigitizer
+from drivers.layout import Electrode, Readout, Reference
+from drivers.qdac2_source import Qdac2Source
+from drivers.roles import Digitizer, VoltageSourceArray
+from hil.config.bench import BenchFile, ChipSection, station_configuration
+from hil.errors import ConfigError
+from hil.interrupts import Interrupts
+from hil.session import Session
+from hil.traffic import TrafficLog
+
+SOURCES: dict[str, Callable[[Any, ChipSection], VoltageSourceArray]] = {
+    "QDac2": lambda instrument, chip: Qdac2Source(instrument, chip.trigger.output)
+}
+DIGITIZERS: dict[str, Callable[[Any, ChipSection], Digitizer]] = {
+    "Keysight34465A": lambda instrument, chip: KeysightDigitizer(instrument),
+    "Keysight34470A": lambda instrument, chip: KeysightDigitizer(instrument),
+}
+"""Which adapter serves a stock driver, by its class name."""
+
+
+@contextmanager
+def connect(session: Session) -> Iterator[DNPU]:
+    """The session's chip with its amplifier measured; at rest afterwards, however the block ends.
+
+    Identities go into the manifest, every byte sent into the events. Raises ConfigError for a driver that
+    cannot be used, InstrumentError or one of its kind for an instrument that is not there or not itself.
+    """
+    store = session.store
+    with ExitStack() as stack:
+        station = stack.enter_context(open_station(session.bench, session.bench_path))
+        blocks = stack.enter_context((session.folder / "events.bin").open("ab"))
+        traffic = TrafficLog(store.event, blocks)
+        for name in session.bench.station.instruments:
+            instrument: Any = station.components[name]
+            traffic.attach(name, instrument.visa_handle)
+        chip = stack.enter_context(open_chip(session.bench, station))
+        store.describe(instruments=dict(chip.identity))
+        stack.enter_context(guarded(Undisturbed(chip, session.interrupts)))
+        session.progress.say("measuring the amplifier's gain and offset")
+        calibration = chip.calibrate_amplifier()
+        session.note("amplifier", calibration.to_dict())
+        store.metric("amplifier", **calibration.to_dict())
+        store.event("connected", identity=dict(chip.identity))
+        yield chip
+        chip.rest()
+
+
+class Undisturbed:
+    """A chip whose way to the safe state no signal cuts short."""
+
+    def __init__(self, chip: DNPU, interrupts: Interrupts) -> None:
+        self._chip, self._interrupts = chip, interrupts
+
+    def safe_state(self) -> None:
+        """Bring the chip to rest; a signal that comes meanwhile takes effect afterwards."""
+        with self._interrupts.hold():
+            self._chip.safe_state()
+
+
+@contextmanager
+def open_station(bench: BenchFile, path: Path) -> Iterator[Station]:
+    """A QCoDeS Station with all the bench's instruments open; they are closed afterwards."""
+    station = Station(default=False)
+    station.load_config(station_configuration(bench, path))
+    try:
+        for name, section in bench.station.instruments.items():
+            _importable(name, section.type, path)
+            try:
+                with redirect_stdout(io.StringIO()):  # QCoDeS greets on stdout, where JSON goes
+                    station.load_instrument(name)
+            except InstrumentError:
+                raise
+            except Exception as error:
+                raise _unreachable(name, section.address, error) from error
+        yield station
+    finally:
+        for name in bench.station.instruments:
+            if Instrument.exist(name):
+                Instrument.find_instrument(name).close()
+
+
+@contextmanager
+def open_chip(bench: BenchFile, station: Station) -> Iterator[DNPU]:
+    """The chip's driver on the station's instruments; at rest and closed afterwards."""
+    source, digitizer = roles(bench, station)
+    section = bench.chip
+    expected = {
+        role: section.expect[name]
+        for role, name in (("source", section.source), ("digitizer", section.digitizer))
+        if name in section.expect
+    }
+    try:
+        chip = DNPU(
+            section.name,
+            source,
+            digitizer,
+            electrodes(section),
+            readout(section),
+            sample_rate_Hz=section.sample_rate,
+            aperture_s=section.aperture,
+            expect=expected,
+        )
+    except (EnvelopeError, ShapeError) as error:  # nothing moves here: it is the description that is wrong
+        raise ConfigError(f"{bench.name}: chip: {error}") from error
+    try:
+        yield chip
+    finally:
+        chip.close()
+
+
+def roles(bench: BenchFile, station: Station) -> tuple[VoltageSourceArray, Digitizer]:
+    """The adapters for the chip's source and digitizer; ConfigError for a driver that has none."""
+    chip = bench.chip
+    return (
+        _adapter("source", SOURCES, station.components[chip.source], chip),
+        _adapter("digitizer", DIGITIZERS, station.components[chip.digitizer], chip),
+    )
+
+
+def electrodes(chip: ChipSection) -> list[Electrode]:
+    """The electrodes as the driver takes them."""
+    return [
+        Electrode(name, e.channel, e.low, e.high, e.max_slew, e.role) for name, e in chip.electrodes.items()
+    ]
+
+
+def readout(chip: ChipSection) -> Readout:
+    """The readout as the driver takes it."""
+    known = chip.readout.reference
+    return Readout(
+        chip.readout.electrode,
+        chip.readout.gain,
+        chip.readout.saturation,
+        chip.readout.settling,
+        Reference(known.channel, known.resistor, known.tolerance, known.low, known.high, known.max_slew),
+    )
+
+
+def _adapter(role: str, known: dict[str, Any], instrument: Any, chip: ChipSection) -> Any:
+    for kind in type(instrument).__mro__:
+        if kind.__name__ in known:
+            return known[kind.__name__](instrument, chip)
+    raise ConfigError(
+        f"chip.{role}: {instrument.name} is a {type(instrument).__name__}, which cannot serve as {role} yet; "
+        f"there are adapters for {', '.join(known)}"
+    )
+
+
+def _importable(name: str, dotted: str, path: Path) -> None:
+    module, _, kind = dotted.rpartition(".")
+    try:
+        getattr(import_module(module), kind)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"{path}: station.instruments.{name}.type: {dotted!r} cannot be imported ({error}); "
+            "correct the name or install its package"
+        ) from None
+
+
+def _unreachable(name: str, address: str, error: Exception) -> InstrumentError:
+    kind = InstrumentTimeout if "TMO" in str(error) or isinstance(error, TimeoutError) else InstrumentError
+    return kind(
+        f"{name} at {address} cannot be opened: {error}; check the address, the cable and that it is on, "
+        "then run: hil check"
+    )

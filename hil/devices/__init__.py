@@ -1,0 +1,6 @@
+"""Devices that need no instruments: the bare emulator and a run that was recorded."""
+
+from hil.devices.emulated import EmulatedDevice
+from hil.devices.replayed import ReplayedDevice
+
+__all__ = ["EmulatedDevice", "ReplayedDevice"]

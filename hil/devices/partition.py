@@ -1,0 +1,80 @@
+"""Which electrodes of a chip are fast inputs and which are held as controls."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from calibration.device import Array, ChannelGroup
+from calibration.errors import ShapeError
+
+
+class Partition:
+    """Electrodes parted into inputs and controls, and the voltages at which the controls are held.
+
+    Args:
+        electrodes: all driven electrodes, in the chip's order.
+        inputs: names of the fast ones; every other is a control.
+        sample_rate_Hz: of the waveforms, for their slew.
+        held: present voltage of every electrode, shape (n,); shared between partitions of one chip.
+    """
+
+    def __init__(
+        self, electrodes: ChannelGroup, inputs: Sequence[str], sample_rate_Hz: float, held: Array
+    ) -> None:
+        unknown = [name for name in inputs if name not in electrodes.names]
+        if unknown or not inputs:
+            known = ", ".join(electrodes.names)
+            what = f"no electrode {unknown[0]!r}" if unknown else "no input was named"
+            raise ShapeError(f"{what}; this chip has {known}")
+        self.electrodes, self.sample_rate_Hz, self.held = electrodes, sample_rate_Hz, held
+        self.inputs = electrodes.select(tuple(inputs))
+        self.controls = electrodes.select([name for name in electrodes.names if name not in inputs])
+        self._input_index = [electrodes.names.index(name) for name in self.inputs.names]
+        self._control_index = [electrodes.names.index(name) for name in self.controls.names]
+
+    def hold(self, values: Array) -> None:
+        """Hold the controls at `values`, shape (n_controls,)."""
+        checked = np.asarray(values, dtype=np.float64)
+        self._check(checked, self.controls, (len(self.controls.names),))
+        self.held[self._control_index] = checked
+
+    def voltages(self, inputs: Array) -> Array:
+        """Every electrode's voltage (batch, time, n) for `inputs` (batch, time, n_in)."""
+        checked = np.asarray(inputs, dtype=np.float64)
+        if checked.ndim != 3 or not checked.shape[1]:
+            raise ShapeError(f"inputs must be (batch, time, {len(self._input_index)}), not {checked.shape}")
+        self._check(checked, self.inputs, (*checked.shape[:2], len(self._input_index)))
+        self._check_slew(checked)
+        whole = np.broadcast_to(self.held, (*checked.shape[:2], len(self.held))).copy()
+        whole[..., self._input_index] = checked
+        return whole
+
+    def remember(self, voltages: Array) -> None:
+        """The electrodes now stand at `voltages`, shape (n,)."""
+        self.held[:] = voltages
+
+    def _check_slew(self, inputs: Array) -> None:
+        slew = np.abs(np.diff(inputs, axis=1)) * self.sample_rate_Hz
+        wrong = slew > self.inputs.max_slew * (1 + 1e-6)
+        if wrong.any():
+            where = tuple(np.argwhere(wrong)[0])
+            name, limit = self.inputs.names[where[-1]], self.inputs.max_slew[where[-1]]
+            raise ShapeError(
+                f"{name}: {slew[where]:g} {self.inputs.unit}/s to sample {where[1] + 1} exceeds "
+                f"{limit:g} {self.inputs.unit}/s; use more samples for the change"
+            )
+
+    @staticmethod
+    def _check(values: Array, group: ChannelGroup, shape: tuple[int, ...]) -> None:
+        if values.shape != shape:
+            raise ShapeError(
+                f"expected shape {shape} for {', '.join(group.names) or 'no channels'}, got {values.shape}"
+            )
+        wrong = ~((values >= group.low) & (values <= group.high))
+        if wrong.any():
+            where = tuple(np.argwhere(wrong)[0])
+            channel = where[-1]
+            raise ShapeError(
+                f"{group.names[channel]}: {values[where]:g} {group.unit} is outside "
+                f"{group.low[channel]:g} to {group.high[channel]:g} {group.unit}; keep it inside"
+            )

@@ -1,0 +1,88 @@
+"""Look for control voltages that do the tasks, on the surrogate."""
+
+import numpy as np
+import torch
+
+from calibration.surrogate.network import SurrogateNetwork
+from calibration.tasks.search import Search, SearchPlan, Solution
+from hil.plans import tasks
+from hil.session import Session
+from hil.steps.fit import SURROGATE
+from simulators.models.network import NetworkChip
+
+SOLUTIONS = "solutions.json"
+
+
+def search(session: Session) -> None:
+    """Optimise a population of starts for every task at once, and keep the best few of each."""
+    session.require("fit", "search")
+    with session.store.step("search"):
+        torch.set_num_threads(1)
+        surrogate = SurrogateNetwork.from_network(NetworkChip.load(session.folder / SURROGATE))
+        settings, wanted = session.experiment.search, tasks(session.experiment)
+        plan = SearchPlan(
+            restarts=settings.restarts,
+            steps=settings.steps,
+            rate=settings.learning_rate,
+            noise_A=_noise(session),
+            clipping_A=_clipping(session),
+            seed=session.experiment.seed,
+        )
+        population = Search(surrogate.with_inputs(settings.inputs), wanted, plan)
+        session.progress.start("searching", plan.steps)
+        for step in population:
+            session.interrupts.checkpoint()
+            done = sum(share > 0 for share in step.success.values())
+            session.progress.advance(f"{done} of {len(wanted)} tasks done by some start")
+        session.progress.finish()
+        found = {task.name: population.solutions(task.name, settings.keep) for task in wanted}
+        session.store.write_json(
+            SOLUTIONS, {name: [one.as_dict() for one in solutions] for name, solutions in found.items()}
+        )
+        session.note(
+            "solutions",
+            {
+                name: {
+                    "count": len(solutions),
+                    "success": float(population.success(name).mean()),
+                    "best": solutions[0].as_dict() if solutions else None,
+                }
+                for name, solutions in found.items()
+            },
+        )
+
+
+def solutions_of(session: Session) -> dict[str, list[Solution]]:
+    """What the search found, by task, the best first."""
+    stored = session.store.read_json(SOLUTIONS)
+    return {
+        name: [
+            Solution(
+                task=one["task"],
+                inputs=tuple(one["inputs"]),
+                controls=tuple(one["controls_V"]),
+                controls_V=np.array(list(one["controls_V"].values())),
+                predicted_A=np.array(one["predicted_A"]),
+                threshold_A=one["threshold_A"],
+                high=one["high"],
+                margin_A=one["margin_A"],
+                accuracy=one["accuracy"],
+                restart=k,
+            )
+            for k, one in enumerate(solutions)
+        ]
+        for name, solutions in stored.items()
+    }
+
+
+def _noise(session: Session) -> float:
+    """What a reading is uncertain by when it is predicted: the chip's noise and the surrogate's error."""
+    metrics = session.metrics()
+    floor = metrics.get("repeatability", {}).get("repeatability_A") or 0.0
+    return float(np.hypot(floor, metrics["surrogate"]["rmse_A"])) or 1e-12
+
+
+def _clipping(session: Session) -> float:
+    """The current at which the amplifier saturates, by its measured gain and offset."""
+    amplifier = session.metrics()["amplifier"]
+    return float((amplifier["saturation_V"] - abs(amplifier["offset_V"])) / abs(amplifier["gain_V_per_A"]))

@@ -1,0 +1,56 @@
+"""Every byte sent to an instrument, written to the run's events as it goes out."""
+
+import time
+from collections.abc import Callable
+from typing import IO, Any
+
+_INLINE = 200
+"""Longer messages, and those that are not text, go to the side file."""
+
+
+class TrafficLog:
+    """Writes what passes over VISA: text as JSON lines, blocks to a binary side file by offset.
+
+    `emit` appends one event; `blocks` is the side file, opened for appending in binary.
+    """
+
+    def __init__(self, emit: Callable[..., None], blocks: IO[bytes]) -> None:
+        self._emit, self._blocks = emit, blocks
+
+    def attach(self, name: str, resource: Any) -> None:
+        """Trace an open `pyvisa` resource, whose instrument is called `name`."""
+        resource.visalib = TracedLibrary(resource.visalib, name, self)
+
+    def sent(self, name: str, message: bytes, status: int) -> None:
+        """Record one write and the VISA status it ended with."""
+        fields: dict[str, Any] = {"instrument": name, "t": time.monotonic()}
+        if len(message) <= _INLINE and message.isascii():
+            fields["text"] = message.decode("ascii").rstrip("\r\n")
+        else:
+            fields["head"] = message[:40].split(b"#")[0].decode("ascii", "replace")
+            fields["block"] = [self._blocks.tell(), len(message)]
+            self._blocks.write(message)
+            self._blocks.flush()
+        if status < 0:
+            fields["status"] = status
+        self._emit("write", **fields)
+
+
+class TracedLibrary:
+    """A VISA library that records writes and is otherwise the one it wraps."""
+
+    def __init__(self, library: Any, name: str, log: TrafficLog) -> None:
+        self._library, self._name, self._log = library, name, log
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(self._library, attribute)
+
+    def write(self, session: Any, data: bytes) -> tuple[int, Any]:
+        """Write and record; what fails is recorded too, and raises as before."""
+        try:
+            count, status = self._library.write(session, data)
+        except Exception as error:
+            self._log.sent(self._name, bytes(data), int(getattr(error, "error_code", -1)))
+            raise
+        self._log.sent(self._name, bytes(data), int(status))
+        return count, status

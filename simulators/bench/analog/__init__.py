@@ -1,0 +1,1 @@
+"""What stands between the sources and the meter: the chip's currents, resistors, the amplifier."""

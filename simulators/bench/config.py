@@ -1,0 +1,72 @@
+"""The `emulator:` section of a bench file: what only the emulator knows."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from simulators.quantity import quantity
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LinkConfig(_Section):
+    """The line between the computer and the instruments: virtual time per exchange and per byte."""
+
+    latency_s: Annotated[float, quantity("s"), Field(ge=0)] = Field(default=200e-6, alias="latency")
+    throughput_Bps: Annotated[float, quantity("B/s"), Field(gt=0)] = Field(default=20e6, alias="throughput")
+
+
+class InstrumentConfig(_Section):
+    """One emulated instrument: its personality, its serial number, and how wrong its clock runs."""
+
+    model: str
+    serial: str = "1"
+    clock_error: Annotated[float, quantity(""), Field(gt=-1e-2, lt=1e-2)] = 0.0
+
+
+class HumConfig(_Section):
+    """Mains hum at the amplifier's output."""
+
+    frequency_Hz: Annotated[float, quantity("Hz"), Field(gt=0)] = Field(default=50.0, alias="frequency")
+    amplitude_V: Annotated[float, quantity("V"), Field(ge=0)] = Field(alias="amplitude")
+
+
+class AmplifierConfig(_Section):
+    """The transimpedance amplifier; everything in V is meant at its output.
+
+    `noise` is the standard deviation in the whole bandwidth. An inverting amplifier answers a positive
+    current with a negative voltage.
+    """
+
+    gain_V_per_A: Annotated[float, quantity("V/A"), Field(gt=0)] = Field(alias="gain")
+    offset_V: Annotated[float, quantity("V")] = Field(default=0.0, alias="offset")
+    bandwidth_Hz: Annotated[float, quantity("Hz"), Field(gt=0)] = Field(default=3e3, alias="bandwidth")
+    saturation_V: Annotated[float, quantity("V"), Field(gt=0)] = Field(default=4.0, alias="saturation")
+    hum: HumConfig | None = None
+    noise_V: Annotated[float, quantity("V"), Field(ge=0)] = Field(default=0.0, alias="noise")
+    inverting: bool = False
+
+
+class ChipConfig(_Section):
+    """The chip: a model by name, what makes this specimen, and its imperfections.
+
+    `model: hopping` takes a `seed`; `model: network` takes a `file`, a folder named from the bench file's.
+    """
+
+    model: str
+    seed: int | None = Field(default=None, ge=0)
+    file: str | None = None
+    imperfections: dict[str, Any] = Field(default_factory=dict)
+
+
+class EmulatorConfig(_Section):
+    """The whole section; `wires` are strings such as "dac.1 -> chip.e1"."""
+
+    seed: int = Field(ge=0)
+    link: LinkConfig = Field(default_factory=LinkConfig)
+    instruments: dict[str, InstrumentConfig] = Field(min_length=1)
+    chip: ChipConfig
+    amplifier: AmplifierConfig
+    wires: list[str] = Field(min_length=1)

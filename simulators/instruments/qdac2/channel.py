@@ -1,0 +1,184 @@
+"""One output of the QDAC-II: the sum of its generators, its range and filter, its errors, its record."""
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulators.clock import VirtualClock
+from simulators.instruments.lowpass import FirstOrder
+from simulators.instruments.path import Array, Knots
+from simulators.instruments.qdac2.dc import DcGenerator
+from simulators.instruments.qdac2.generator import Generator
+from simulators.instruments.qdac2.triggers import TriggerLines
+from simulators.instruments.qdac2.waves import (
+    ArbitraryGenerator,
+    SineGenerator,
+    SquareGenerator,
+    TriangleGenerator,
+    WaveGenerator,
+)
+
+RANGES_V = {"LOW": 2.0, "HIGH": 10.0}
+FILTERS_HZ = {"DC": 10.0, "MED": 10e3, "HIGH": 300e3}
+_BITS = 25
+_MEMORY_S = 5.0
+"""History that is kept although nobody has asked for it."""
+_SETTLING = np.array([0.1, 0.25, 0.5, 0.8, 1.2, 1.7, 2.4, 3.3, 4.5, 6.0, 8.0, 11.0])
+"""Corners, in time constants, by which a filter's exponential is followed after each corner of its input."""
+
+
+@dataclass
+class OutputRecord:
+    """The extremes that an output was ever driven to, as generated: before its own small errors."""
+
+    lowest_V: float = 0.0
+    highest_V: float = 0.0
+    fastest_V_per_s: float = 0.0
+
+    @property
+    def largest_V(self) -> float:
+        """The largest voltage either way."""
+        return max(-self.lowest_V, self.highest_V)
+
+    def add(self, corners: Knots) -> None:
+        """Take a piece of the output into account."""
+        self.lowest_V = min(self.lowest_V, float(np.min(corners.values)))
+        self.highest_V = max(self.highest_V, float(np.max(corners.values)))
+        steps_s = np.diff(corners.times_s)
+        moved = np.abs(np.diff(corners.values))[steps_s > 0.0] / steps_s[steps_s > 0.0]
+        self.fastest_V_per_s = max(self.fastest_V_per_s, float(np.max(moved, initial=0.0)))
+
+
+class OutputChannel:
+    """A voltage source with five generators; a `VoltageSource`.
+
+    Attributes:
+        gain_error, offset_error_V: how this channel's converter is off: V * (1 + gain_error) + offset.
+        noise_V: standard deviation of the output's noise, which its corners leave out.
+        load_ohm: what hangs on the output, as far as its own current sensor can tell.
+        keep_from: asked for the oldest instant that some reading still needs.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        clock: VirtualClock,
+        lines: TriggerLines,
+        traces: Mapping[str, Array],
+        gain_error: float = 0.0,
+        offset_error_V: float = 0.0,
+        noise_V: float = 0.0,
+        tick: float = 1.0,
+    ) -> None:
+        self.number, self.clock, self.noise_V = number, clock, noise_V
+        self.gain_error, self.offset_error_V = gain_error, offset_error_V
+        self.dc = DcGenerator(clock, lines, tick)
+        self.sine = SineGenerator(clock, lines, tick)
+        self.square = SquareGenerator(clock, lines, tick)
+        self.triangle = TriangleGenerator(clock, lines, tick)
+        self.awg = ArbitraryGenerator(clock, lines, traces, tick)
+        self.range, self.filter = "HIGH", "HIGH"
+        self.load_ohm = float("inf")
+        self.keep_from: Callable[[], float] = lambda: clock.now
+        self._record = OutputRecord()
+        self._recorded_s = 0.0
+
+    def bear(self, resistance_ohm: float) -> None:
+        """Take a further load, in parallel with what hangs on the output already."""
+        self.load_ohm = 1.0 / (1.0 / self.load_ohm + 1.0 / resistance_ohm)
+
+    def keep_for(self, needs_since: Callable[[], float]) -> None:
+        """Ask `needs_since` for the oldest instant that must be remembered."""
+        self.keep_from = needs_since
+
+    @property
+    def waves(self) -> tuple[WaveGenerator, ...]:
+        """The generators that add to the DC voltage."""
+        return (self.sine, self.square, self.triangle, self.awg)
+
+    @property
+    def generators(self) -> tuple[Generator, ...]:
+        """All five."""
+        return (self.dc, *self.waves)
+
+    @property
+    def limit_V(self) -> float:
+        """The end of the range."""
+        return RANGES_V[self.range]
+
+    @property
+    def record(self) -> OutputRecord:
+        """What the output was driven to up to now."""
+        self._update_record()
+        return self._record
+
+    def _update_record(self) -> None:
+        now = self.clock.now
+        if now > self._recorded_s:
+            self._record.add(self.generated(self._recorded_s, now))
+            self._recorded_s = now
+
+    def at(self, instant: float) -> float:
+        """The voltage generated at one instant."""
+        total = sum(generator.at(instant) for generator in self.generators)
+        return min(max(total, -self.limit_V), self.limit_V)
+
+    def generated(self, start_s: float, stop_s: float) -> Knots:
+        """Corners of the voltage generated, before filter and errors."""
+        each = [self.dc.knots(start_s, stop_s)]
+        for wave in self.waves:
+            if wave.running or wave.path.end_s >= start_s:
+                added = wave.knots(start_s, stop_s)
+                if np.any(added.values != 0.0):
+                    each.append(added)
+        if len(each) == 1:
+            return each[0]
+        times = np.unique(np.concatenate([corners.times_s for corners in each]))
+        volts = np.sum([corners.at(times) for corners in each], axis=0)
+        opens = np.isin(times, np.concatenate([corners.times_s[corners.opens] for corners in each]))
+        return Knots(times, np.clip(volts, -self.limit_V, self.limit_V), opens)
+
+    def knots(self, start_s: float, stop_s: float) -> Knots:
+        """See `VoltageSource.knots`: what really leaves the socket, but for the noise.
+
+        The 300 kHz filter settles within half an update of the converter and is left out.
+        """
+        cutoff_Hz = FILTERS_HZ[self.filter]
+        if cutoff_Hz > 100e3:
+            corners = self.generated(start_s, stop_s)
+        else:
+            corners = self._filtered(start_s, stop_s, 1.0 / (2.0 * np.pi * cutoff_Hz))
+        lsb = 2.0 * self.limit_V / 2**_BITS
+        volts = np.round(corners.values / lsb) * lsb * (1.0 + self.gain_error) + self.offset_error_V
+        return Knots(corners.times_s, volts, corners.opens)
+
+    def _filtered(self, start_s: float, stop_s: float, time_s: float) -> Knots:
+        raw = self.generated(max(start_s - 20.0 * time_s, 0.0), stop_s)
+        response = FirstOrder(raw, time_s, float(raw.values[0]))
+        room_s = np.diff(raw.times_s)
+        after = raw.times_s[:-1, None] + time_s * _SETTLING
+        inside = after[time_s * _SETTLING < room_s[:, None]]
+        times = np.unique(np.concatenate((raw.times_s, inside, [start_s])))
+        times = times[times >= start_s]
+        return Knots(times, response.at(times), np.isin(times, raw.times_s[raw.opens]) | (times == start_s))
+
+    def forget(self) -> None:
+        """Give up history that nobody needs; the record stays."""
+        before_s = min(self.clock.now - _MEMORY_S, self.keep_from() - _MEMORY_S)
+        if any(generator.path.begin_s < before_s - _MEMORY_S for generator in self.generators):
+            self._update_record()
+            for generator in self.generators:
+                generator.path.prune(before_s)
+
+    def abort(self) -> None:
+        """Stop all generators where they are."""
+        for generator in self.generators:
+            generator.abort()
+
+    def reset(self) -> None:
+        """As after *RST."""
+        for generator in itertools.chain(self.waves, (self.dc,)):
+            generator.reset()
+        self.range, self.filter = "HIGH", "HIGH"
