@@ -1,6 +1,6 @@
 """A voltage as a continuous, piecewise-linear function of time, with its past and its planned future."""
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -111,11 +111,6 @@ class Path:
             self._times = self._times[keep:]
             self._values = self._values[keep:]
             self._opens = self._opens[keep:]
-
-    @classmethod
-    def constant(cls, value: float) -> Self:
-        """A path that never moves."""
-        return cls(value)
 
 
 def staircase(

@@ -1,6 +1,5 @@
 """The meter's settings, as after *RST (Truevolt Operating and Service Guide, factory reset state)."""
 
-import math
 from dataclasses import dataclass, field
 
 from simulators.instruments.keysight_34465a.converter import LINE_HZ, RANGES
@@ -73,8 +72,3 @@ class Settings:
         """How long one reading takes; autozero measures zero after each."""
         zero = 2.0 if self.now.autozero else 1.0
         return zero * self.now.integration_s
-
-    @property
-    def total(self) -> float:
-        """Readings of a whole measurement."""
-        return math.inf if math.isinf(self.trigger.count) else self.trigger.samples * self.trigger.count

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from simulators.instruments.given import Given
 from simulators.instruments.qdac2.channel import OutputChannel
 from simulators.instruments.qdac2.generator import Generator
+from simulators.instruments.qdac2.triggers import INPUTS, INTERNAL_LINES
 from simulators.scpi import (
     Boolean,
     Choice,
@@ -21,6 +22,7 @@ from simulators.scpi import (
 F = TypeVar("F", bound=Callable[..., Any])
 
 GENERATORS = {"DC": "dc", "SINE": "sine", "TRIangle": "triangle", "SQUare": "square", "AWG": "awg"}
+_LINE = Integer(0, INTERNAL_LINES)
 TRIGGER_SOURCE = Choice("HOLD", "IMMediate", "BUS", "INTernal#", "EXTernal#")
 
 
@@ -51,7 +53,7 @@ def count_reply(count: float) -> int:
 def check_line(source: str) -> str:
     """A trigger source that exists, else ScpiError -222."""
     kind, number = source.rstrip("0123456789"), source[3:]
-    limit = {"INT": 14, "EXT": 4}.get(kind)
+    limit = {"INT": INTERNAL_LINES, "EXT": INPUTS}.get(kind)
     if limit is not None and not 1 <= int(number) <= limit:
         raise ScpiError(-222, f"{source}: there are {limit}")
     return source
@@ -119,32 +121,32 @@ class GeneratorCommands(ScpiInstrument):
     def _set_marker(self, channel: int, line: int, name: str, marker: str) -> None:
         self._generator(channel, name).markers[marker] = line
 
-    @each(command, "MARKer:STARt", Integer(0, 14))
+    @each(command, "MARKer:STARt", _LINE)
     def set_start_marker(self, channel: int, line: int, name: str) -> None:
         """The internal line fired at the start of the run; 0 for none."""
         self._set_marker(channel, line, name, "start")
 
-    @each(command, "MARKer:END", Integer(0, 14))
+    @each(command, "MARKer:END", _LINE)
     def set_end_marker(self, channel: int, line: int, name: str) -> None:
         """The internal line fired at the end of the run."""
         self._set_marker(channel, line, name, "end")
 
-    @each(command, "MARKer:PSTart", Integer(0, 14))
+    @each(command, "MARKer:PSTart", _LINE)
     def set_cycle_start_marker(self, channel: int, line: int, name: str) -> None:
         """The internal line fired at the start of each cycle."""
         self._set_marker(channel, line, name, "cycle start")
 
-    @each(command, "MARKer:PEND", Integer(0, 14))
+    @each(command, "MARKer:PEND", _LINE)
     def set_cycle_end_marker(self, channel: int, line: int, name: str) -> None:
         """The internal line fired at the end of each cycle."""
         self._set_marker(channel, line, name, "cycle end")
 
-    @each(command, "MARKer:SSTart", Integer(0, 14), of=("dc",))
+    @each(command, "MARKer:SSTart", _LINE, of=("dc",))
     def set_step_start_marker(self, channel: int, line: int, name: str) -> None:
         """The internal line fired at the start of each step."""
         self._set_marker(channel, line, name, "step start")
 
-    @each(command, "MARKer:SEND", Integer(0, 14), of=("dc",))
+    @each(command, "MARKer:SEND", _LINE, of=("dc",))
     def set_step_end_marker(self, channel: int, line: int, name: str) -> None:
         """The internal line fired at the end of each step."""
         self._set_marker(channel, line, name, "step end")

@@ -103,11 +103,6 @@ class PeriodicGenerator(WaveGenerator):
         self.count = math.inf
 
     @property
-    def peak_V(self) -> float:
-        """The largest voltage either way."""
-        return abs(self.offset_V) + abs(self.span_V)
-
-    @property
     def _height(self) -> float:
         return -self.span_V if self.inverted else self.span_V
 
