@@ -108,7 +108,9 @@ def _build(config: EmulatorConfig, addresses: Mapping[str, str], folder: Path, f
         if addresses[name] in resources:
             raise fault(where, f"shares its address {addresses[name]!r} with another instrument; change one")
         rng = generator(config.seed, f"instrument {name}")
-        instruments[name] = make_instrument(facts.model, clock, facts.serial, rng, facts.clock_error)
+        instruments[name] = make_instrument(
+            facts.model, clock, facts.serial, rng, facts.clock_error, facts.noise
+        )
         resources[addresses[name]] = instruments[name]
     specimen = _specimen(config, folder, fault)
     amplifier = Amplifier(

@@ -19,11 +19,15 @@ class LinkConfig(_Section):
 
 
 class InstrumentConfig(_Section):
-    """One emulated instrument: its personality, its serial number, and how wrong its clock runs."""
+    """One emulated instrument: its personality, its serial number, and how wrong its clock runs.
+
+    `noise` is how loud its own noise is beside that of its data sheet: 0 for an instrument without.
+    """
 
     model: str
     serial: str = "1"
     clock_error: Annotated[float, quantity(""), Field(gt=-1e-2, lt=1e-2)] = 0.0
+    noise: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
 
 
 class HumConfig(_Section):

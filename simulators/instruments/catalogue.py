@@ -14,10 +14,15 @@ PERSONALITIES: dict[str, type[QDac2] | type[Keysight34465A]] = {
 
 
 def make_instrument(
-    model: str, clock: VirtualClock, serial: str, rng: np.random.Generator, clock_error: float
+    model: str,
+    clock: VirtualClock,
+    serial: str,
+    rng: np.random.Generator,
+    clock_error: float = 0.0,
+    noise: float = 1.0,
 ) -> QDac2 | Keysight34465A:
     """Build an instrument; raises KeyError for a model that is not in `PERSONALITIES`."""
-    return PERSONALITIES[model](clock, serial, rng, clock_error)
+    return PERSONALITIES[model](clock, serial, rng, clock_error, noise)
 
 
 def covered_headers(model: str) -> tuple[str, ...]:

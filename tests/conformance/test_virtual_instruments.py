@@ -1,6 +1,10 @@
-"""Every emulated instrument of the engine's own tests against the conformance suite."""
+"""Every emulated instrument against the conformance suite, the small ones of the engine's own tests included."""
+
+import numpy as np
 
 from simulators.clock import VirtualClock
+from simulators.instrument import VirtualInstrument
+from simulators.instruments.catalogue import make_instrument
 from tests.conformance.virtual_instrument import ScpiConformance
 from tests.simulators.scpi.supply import ArraySource, Supply
 
@@ -15,3 +19,15 @@ class TestArraySource(ScpiConformance):
 
     def create_instrument(self) -> ArraySource:
         return ArraySource(VirtualClock())
+
+
+class TestQDac2(ScpiConformance):
+    interrupts = False
+
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("qdac2", VirtualClock(), "1", np.random.default_rng(1))
+
+
+class TestKeysight34465A(ScpiConformance):
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("keysight_34465a", VirtualClock(), "1", np.random.default_rng(1))

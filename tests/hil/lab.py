@@ -22,6 +22,8 @@ QUICK = {
 NOISELESS = {
     "noise: 80 uV": "noise: 0 V",
     "amplitude: 0.4 mV": "amplitude: 0 V",
+    'serial: "1017"': 'serial: "1017", noise: 0',
+    "clock_error: 8 ppm": "clock_error: 8 ppm, noise: 0",
 }
 
 

@@ -36,11 +36,15 @@ def relative_resolution(aperture_s: float) -> float:
 
 @dataclass(frozen=True)
 class Converter:
-    """Turns mean voltages into readings; `gain_error` and `offset_error` (of the range) are this meter's."""
+    """Turns mean voltages into readings; `gain_error` and `offset_error` (of the range) are this meter's.
+
+    `noise` scales the noise of the data sheet.
+    """
 
     gain_error: float
     offset_error: float
     rng: np.random.Generator
+    noise: float = 1.0
 
     def read(self, volts: Array, aperture_s: float, span_V: float, automatic: bool) -> Array:
         """Readings in V; beyond 120 % of the range they are +-9.9E37.
@@ -50,7 +54,7 @@ class Converter:
         spans = self._spans(volts) if automatic else np.full_like(volts, span_V)
         resolution = relative_resolution(aperture_s) * spans
         raw = volts * (1.0 + self.gain_error) + self.offset_error * spans
-        raw = raw + resolution * self.rng.normal(size=len(volts))
+        raw = raw + self.noise * resolution * self.rng.normal(size=len(volts))
         step = resolution / _STEPS_PER_RESOLUTION
         readings = np.round(raw / step) * step
         over = np.abs(raw) > np.where(spans >= 1000.0, 1.05, _OVERRANGE) * spans

@@ -47,13 +47,18 @@ class Keysight34465A(SenseCommands, TriggerCommands):
     signed_error_codes = True
 
     def __init__(
-        self, clock: VirtualClock, serial: str, rng: np.random.Generator, clock_error: float = 0.0
+        self,
+        clock: VirtualClock,
+        serial: str,
+        rng: np.random.Generator,
+        clock_error: float = 0.0,
+        noise: float = 1.0,
     ) -> None:
         identity = f"Keysight Technologies,34465A,{serial},A.03.03-03.15-03.03-00.52-05-01"
         super().__init__(clock, identity=identity)
         self.settings = Settings()
         gain_error, offset_error = _GAIN_ERROR * rng.normal(), _OFFSET_ERROR * rng.normal()
-        self._converter = Converter(float(gain_error), float(offset_error), rng)
+        self._converter = Converter(float(gain_error), float(offset_error), rng, noise)
         self._tick = 1.0 + clock_error
         self._signal: Signal = Ground()
         self._acquisition: Acquisition | None = None

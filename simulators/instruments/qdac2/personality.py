@@ -45,7 +45,12 @@ class QDac2(SourceCommands, WaveCommands, SenseCommands):
     interrupts = False
 
     def __init__(
-        self, clock: VirtualClock, serial: str, rng: np.random.Generator, clock_error: float = 0.0
+        self,
+        clock: VirtualClock,
+        serial: str,
+        rng: np.random.Generator,
+        clock_error: float = 0.0,
+        noise: float = 1.0,
     ) -> None:
         super().__init__(clock, identity=f"QDevil, QDAC-II, {serial}, 13-1.57")
         self.lines = TriggerLines()
@@ -60,12 +65,12 @@ class QDac2(SourceCommands, WaveCommands, SenseCommands):
                 self.traces,
                 gain_error=float(gains[k]),
                 offset_error_V=float(offsets_V[k]),
-                noise_V=_NOISE_V,
+                noise_V=noise * _NOISE_V,
                 tick=1.0 + clock_error,
             )
             for k in range(CHANNELS)
         ]
-        self.sensors = [CurrentSensor(channel, clock, self.lines, rng) for channel in self.channels]
+        self.sensors = [CurrentSensor(channel, clock, self.lines, rng, noise) for channel in self.channels]
         self.outputs = [ExternalOutput(clock) for _ in range(OUTPUTS)]
         for output in self.outputs:
             self.lines.listen(output.hear)

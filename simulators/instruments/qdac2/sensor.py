@@ -24,9 +24,15 @@ class CurrentSensor:
     """
 
     def __init__(
-        self, channel: OutputChannel, clock: VirtualClock, lines: TriggerLines, rng: np.random.Generator
+        self,
+        channel: OutputChannel,
+        clock: VirtualClock,
+        lines: TriggerLines,
+        rng: np.random.Generator,
+        noise: float = 1.0,
     ) -> None:
         self._channel, self._clock, self._rng = channel, clock, rng
+        self._noise = noise
         self.start = Start(lines, clock, self._begin)
         self.readings: list[float] = []
         self.range = "HIGH"
@@ -102,7 +108,7 @@ class CurrentSensor:
     def _read(self, starts_s: Array, stops_s: Array, span: str) -> float:
         volts = self._channel.knots(float(starts_s[0]), float(stops_s[0])).means(starts_s, stops_s)
         aperture_s = float(stops_s[0] - starts_s[0])
-        noise = _NOISE_A[span] / math.sqrt(aperture_s * LINE_HZ) * self._rng.normal()
+        noise = self._noise * _NOISE_A[span] / math.sqrt(aperture_s * LINE_HZ) * self._rng.normal()
         drained = self._channel.drain_A(float(0.5 * (starts_s[0] + stops_s[0])))
         current = float(volts[0]) / self._channel.load_ohm + drained + noise
         return min(max(current, -LIMITS_A[span]), LIMITS_A[span])
