@@ -38,7 +38,7 @@ class SearchPlan:
 
     restarts: int = 256
     steps: int = 300
-    rate: float = 0.1
+    rate: float = 0.2
     guard: float = 0.02
     polarity: Polarity = "high"
     noise_A: float = 1e-10

@@ -5,9 +5,10 @@
     data/sampling.commit.json     how many batches and rows count, and how long the lines above are
 
 A chunk of an array is one batch, so no chunk is ever read, changed and written again. The arrays are
-pre-grown (their fill value is NaN, or the end of an integer's range); then the chunks of a batch, its line
-and, by a rename, the commit marker are written in this order, each forced to the disk. What the marker does
-not count does not exist: a kill at any moment loses at most the batch being written.
+pre-grown (their fill value is NaN, or the end of an integer's range); then the chunks and the line of a batch
+are written and forced to the disk, and only after them, by a rename, the commit marker. What the marker does
+not count does not exist: a kill at any moment loses at most the batch being written, and a power cut at most
+the one before it.
 
 The chunks are not compressed (measured samples do not compress), and the bytes of such a chunk are the
 array's: they are written directly, which costs a tenth of a call through zarr's event loop and lets them be
@@ -18,9 +19,11 @@ forced to the disk before the marker says that they are there. Everybody else re
     inputs, outputs = group["inputs"][:rows], group["outputs"][:rows]
 """
 
+import contextlib
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent import futures
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +32,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hil.errors import DamagedRun, RunConflict, RunError
+from hil.errors import DamagedRun, DiskFull, RunConflict, RunError
 from hil.store import layout
 from hil.store.files import room_for, settle, write_whole
 from hil.store.lines import JsonLines, encode, plain
@@ -108,6 +111,7 @@ class BatchTable:
         self.attributes: Mapping[str, Any] = stored["attributes"]
         self._committed = 0
         self._grown = 0
+        self._pool: futures.ThreadPoolExecutor | None = None
         self._records: list[dict[str, Any]] = []
         self._lines = JsonLines(self._paths.batches, writable=False)
         self.refresh()
@@ -196,10 +200,7 @@ class BatchTable:
         }
         try:
             self._grow()
-            for column, block in blocks.items():
-                write_whole(self._paths.chunk(column, k, self.columns[column].width), block)
-            size = self._lines.append(record)
-            self._lines.sync()
+            size = self._write(k, blocks, record)
             self._commit(k + 1, size, blocks)
         except BaseException:
             self._forget_uncommitted()
@@ -258,9 +259,14 @@ class BatchTable:
     def close(self) -> None:
         """Trim the arrays to what is committed, so that a reader needs no marker; stop writing."""
         if self.writable and self._grown != self._committed:
-            with room_for(self._paths.zarr):
+            # Trimming is a courtesy: on a full disk the marker still says where the data end.
+            with contextlib.suppress(DiskFull), room_for(self._paths.zarr):
                 self._resize(self._committed)
         self._lines.close()
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+            settle(self._paths.data)
         self.writable = False
 
     def _blocks(self, arrays: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
@@ -297,6 +303,25 @@ class BatchTable:
                 "(CRC-32 differs); restore it from a copy"
             )
 
+    def _write(self, k: int, blocks: Mapping[str, Array], record: Mapping[str, Any]) -> int:
+        """Put chunks and line on the disk, all at once: the disk's journal then settles them together."""
+        if self._pool is None:
+            self._pool = futures.ThreadPoolExecutor(
+                len(self.columns), thread_name_prefix=f"{self.name} chunk"
+            )
+        jobs = [
+            self._pool.submit(write_whole, self._paths.chunk(name, k, self.columns[name].width), block)
+            for name, block in blocks.items()
+        ]
+        try:
+            size = self._lines.append(record)
+            self._lines.sync()
+        finally:
+            futures.wait(jobs)
+        for job in jobs:
+            job.result()
+        return size
+
     def _commit(self, batches: int, log_bytes: int, blocks: Mapping[str, Array]) -> None:
         marker = layout.Marker(
             batches,
@@ -306,7 +331,6 @@ class BatchTable:
             {column: self.columns[column].width for column in blocks},
         )
         write_whole(self._paths.commit, encode(marker.as_json()).encode())
-        settle(self._paths.data)
 
     def _grow(self) -> None:
         if self._grown <= self._committed:

@@ -149,6 +149,8 @@ def _connect(
         wiring.finish(specimen.chip, _RESOLUTION * amplifier.facts.time_s, rng)
     except BenchError as error:
         raise fault(("emulator", "wires"), str(error)) from None
+    if specimen.drawn_A is not None:
+        wiring.drain(specimen.drawn_A)
 
     def needs_since() -> float:
         return min(terminals.needs_since() for terminals in sockets.values()) - amplifier.memory_s

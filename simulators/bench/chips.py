@@ -5,9 +5,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from simulators.bench.analog.currents import ObservedChip
 from simulators.bench.config import ChipConfig
 from simulators.errors import BenchError, ModelError
+from simulators.instruments.path import Array
 from simulators.quantity import parse
 
 if TYPE_CHECKING:  # torch costs more than a second: only where a chip is made
@@ -48,10 +51,18 @@ CHIPS: dict[str, Builder] = {"hopping": _hopping, "network": _network}
 
 @dataclasses.dataclass(frozen=True)
 class Specimen:
-    """The chip on the bench: the names of its driven electrodes, and what answers for it."""
+    """The chip on the bench.
+
+    Attributes:
+        electrodes: names of its driven electrodes.
+        chip: what answers for its readout.
+        drawn_A: currents (electrode,) that flow into the electrodes at voltages (electrode,) in V; None
+            where the model knows of the readout alone.
+    """
 
     electrodes: tuple[str, ...]
     chip: ObservedChip
+    drawn_A: Callable[[Array], Array] | None = None
 
 
 def make_specimen(config: ChipConfig, folder: Path, seed: int) -> Specimen:
@@ -61,7 +72,24 @@ def make_specimen(config: ChipConfig, folder: Path, seed: int) -> Specimen:
     from simulators.models.imperfections import ImperfectChip
 
     model = CHIPS[config.model](config, folder)
-    return Specimen(model.electrodes, ImperfectChip(model, read_imperfections(config.imperfections), seed))
+    chip = ImperfectChip(model, read_imperfections(config.imperfections), seed)
+    return Specimen(model.electrodes, chip, _drawn(model))
+
+
+def _drawn(model: "ElectrodeModel") -> Callable[[Array], Array] | None:
+    from simulators.models.hopping import HoppingNetwork
+
+    if not isinstance(model, HoppingNetwork):
+        return None
+
+    def drawn_A(voltages: Array) -> Array:
+        import torch
+
+        with torch.no_grad():
+            out_A = model.currents_all(torch.as_tensor(voltages)[None, :])
+        return -np.asarray(out_A[0, :-1], dtype=np.float64)
+
+    return drawn_A
 
 
 def read_imperfections(section: Mapping[str, Any] | None) -> "Imperfections":

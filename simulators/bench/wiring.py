@@ -1,6 +1,6 @@
 """Connecting a bench: every wire leads from a socket that gives to a socket that takes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 
 import numpy as np
@@ -9,6 +9,7 @@ from simulators.bench.analog.amplifier import Amplifier
 from simulators.bench.analog.currents import ChipCurrent, ObservedChip, Resistor
 from simulators.bench.wires import Terminal, Wire
 from simulators.errors import BenchError
+from simulators.instruments.path import Array
 from simulators.instruments.terminals import Driven, Terminals, VoltageSource
 
 _AMPLIFIER = Terminals()
@@ -62,6 +63,21 @@ class Wiring:
         sources = [self._drives[name][1] for name in self._electrodes]
         self._amplifier.currents.append(ChipCurrent(chip, sources, resolution_s, rng))
         self._amplifier.currents.extend(self._resistors)
+
+    def drain(self, drawn_A: Callable[[Array], Array]) -> None:
+        """Let the chip draw its currents from the sources; `drawn_A` gives them for voltages (electrode,)."""
+        sources = [self._drives[name][1] for name in self._electrodes]
+
+        def drain_of(k: int) -> Callable[[float], float]:
+            def drain_A(instant: float) -> float:
+                volts = np.array([source.knots(instant, instant).values[0] for source in sources])
+                return float(drawn_A(volts)[k])
+
+            return drain_A
+
+        for k, name in enumerate(self._electrodes):
+            terminal = self._drives[name][0]
+            self._sockets(terminal).drains[terminal.name](drain_of(k))
 
     def _sockets(self, terminal: Terminal) -> Terminals:
         if terminal.owner not in self._instruments:

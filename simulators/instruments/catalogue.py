@@ -1,21 +1,11 @@
 """The emulated instruments by model name, and what each of them understands."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
-
 import numpy as np
 
 from simulators.clock import VirtualClock
 from simulators.instruments.keysight_34465a.personality import Keysight34465A
 from simulators.instruments.qdac2.personality import QDac2
-from simulators.instruments.terminals import Terminals
-
-
-class BenchInstrument(Protocol):
-    """A virtual instrument that can be wired."""
-
-    terminals: Terminals
-
+from simulators.scpi.declare import declarations
 
 PERSONALITIES: dict[str, type[QDac2] | type[Keysight34465A]] = {
     "qdac2": QDac2,
@@ -35,14 +25,5 @@ def covered_headers(model: str) -> tuple[str, ...]:
 
     Raises KeyError for a model that is not in `PERSONALITIES`.
     """
-    personality = PERSONALITIES[model]
-    headers = set()
-    for base in personality.__mro__:
-        for member in vars(base).values():
-            for declaration in _declared(member):
-                headers.add(declaration.header + "?" * declaration.query)
-    return tuple(sorted(headers))
-
-
-def _declared(member: Callable[..., Any] | Any) -> tuple[Any, ...]:
-    return tuple(getattr(member, "__scpi_declarations__", ()))
+    declared = declarations(PERSONALITIES[model])
+    return tuple(sorted({item.header + "?" * item.query for item in declared}))

@@ -136,11 +136,14 @@ def staircase(
         befores, afters = _limited(value, targets, dwell_s, slew)
         moves_s = np.maximum(np.abs(afters - befores) / slew, np.where(afters == befores, 0.0, shortest_s))
     moves_s = np.minimum(moves_s, dwell_s)
-    times = np.stack((begins, begins + moves_s), axis=1).ravel()
+    ends = begins + moves_s
+    # Rounded to the clock's resolution a move may have come out short: then it ends one tick later.
+    ends = np.where((ends - begins) * slew < np.abs(afters - befores), np.nextafter(ends, np.inf), ends)
+    ends[:-1] = np.minimum(ends[:-1], begins[1:])
+    times = np.stack((begins, ends), axis=1).ravel()
     values = np.stack((befores, afters), axis=1).ravel()
     opens = np.tile([True, False], len(targets))
-    # A ramp that fills its dwell ends where the next begins; rounding must not turn time back there.
-    return Knots(np.maximum.accumulate(times), values, opens)
+    return Knots(times, values, opens)
 
 
 def _limited(value: float, targets: Array, dwell_s: float, slew: float) -> tuple[Array, Array]:

@@ -81,7 +81,8 @@ class TriggerOutput:
 class Terminals:
     """The sockets of one instrument, by the names that wires use.
 
-    `loads` tells a source what resistance hangs on it. `needs_since` gives the oldest instant that a
+    `loads` tells a source what resistance hangs on it, `drains` what current in A is drawn from it at an
+    instant. `needs_since` gives the oldest instant that a
     measurement under way will still ask for; `keepers` are told where to ask before history is forgotten.
     """
 
@@ -90,5 +91,6 @@ class Terminals:
     trigger_outputs: dict[str, TriggerOutput] = field(default_factory=dict)
     trigger_inputs: dict[str, Callable[[Pulse], None]] = field(default_factory=dict)
     loads: dict[str, Callable[[float], None]] = field(default_factory=dict)
+    drains: dict[str, Callable[[Callable[[float], float]], None]] = field(default_factory=dict)
     keepers: list[Callable[[Callable[[], float]], None]] = field(default_factory=list)
     needs_since: Callable[[], float] = lambda: math.inf

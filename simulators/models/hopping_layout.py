@@ -19,10 +19,9 @@ _LARGEST_TRY = 10_000
 class HoppingParameters:
     """A dopant network as variable-range hopping on a disc; lengths in m, energies in eV.
 
-    The defaults are fitted by hand to the statistics of published devices (`tests/simulators/models/
-    test_population.py` prints both). The disc is therefore a coarse-grained device: 30 sites stand for the
-    few that carry the current, and `attempt_frequency_Hz`, a few 1e14 Hz, for many parallel paths of some
-    1e12 Hz each.
+    The defaults are fitted by hand to the statistics of published devices, which `make reproduce` prints
+    beside those of the emulated ones. The disc is a coarse-grained device: its few sites stand for the best
+    paths of the current, and `attempt_frequency_Hz` for many of them side by side, each of 1e12 to 1e13 Hz.
 
     Attributes:
         n_acceptors: sites on which holes hop.
@@ -46,7 +45,7 @@ class HoppingParameters:
     n_acceptors: int = 30
     n_donors: int = 5
     radius_m: float = 50e-9
-    localisation_radius_m: float = 3e-9
+    localisation_radius_m: float = 2.5e-9
     min_spacing_m: float = 5e-9
     contact_width_rad: float = 0.25
     tunnel_barrier_eV: float = 0.45
@@ -54,7 +53,7 @@ class HoppingParameters:
     disorder_eV: float = 0.0
     temperature_K: float = 77.0
     relative_permittivity: float = 11.7
-    attempt_frequency_Hz: float = 4e14
+    attempt_frequency_Hz: float = 2e15
     farthest_hop: float = 16.0
     low_V: tuple[float, ...] = (-1.2,) * 5 + (-0.7,) * 2
     high_V: tuple[float, ...] = (0.6,) * 5 + (0.3,) * 2

@@ -25,7 +25,9 @@ _NEAR = 0.03  # after a full step smaller than this chord steps are tried
 _CONTRACTION = 0.2  # a chord step should be at most this times the one before
 _CHORD_STEPS = 5
 _NEWTON_STEPS = 40
-_TRANSIENT_STEPS = 400
+_TRANSIENT_STEPS = 2000
+_ROUNDING = 1e-16  # a balance this small beside the fastest rate is zero, whatever a slow site makes of it
+_SMALL_MOVE = 0.1  # a transient step that moves no occupation further may be followed by a longer one
 
 
 @dataclass
@@ -117,7 +119,9 @@ def _transient(equations: HoppingEquations, point: _Points) -> bool:
             interval /= 4
             continue
         point.occupation = moved.clamp(0, 1)
-        if size < _QUADRATIC and interval > 1e12:
+        rounding = _ROUNDING * float(point.bias.coupling.max())
+        if interval > 1e12 and (size < _QUADRATIC or (size < 1e-6 and float(balance.abs().max()) < rounding)):
             return True
-        interval = min(3 * interval, 1e14)
+        if size < _SMALL_MOVE:
+            interval = min(3 * interval, 1e14)
     return False

@@ -1,6 +1,6 @@
 """The decorators by which an instrument class declares its commands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -62,6 +62,13 @@ def collect(cls: type) -> HeaderTree[Declaration]:
                 own.add(declaration.header, declaration, query=declaration.query)  # refuses duplicates
                 tree.add(declaration.header, declaration, query=declaration.query, replace=True)
     return tree
+
+
+def declarations(cls: type) -> Iterator[Declaration]:
+    """Every declaration of a class and its bases, those that a subclass replaces included."""
+    for base in cls.__mro__:
+        for member in vars(base).values():
+            yield from getattr(member, _MARK, ())
 
 
 def limits_of(declaration: Declaration) -> Number | None:

@@ -29,7 +29,7 @@ def batch() -> dict[str, np.ndarray]:
     }
 
 
-def best_rate(rows: int, write: Callable[[int], None], repeats: int = 3) -> float:
+def best_rate(rows: int, write: Callable[[int], None], repeats: int = 8) -> float:
     """Rows a second of the fastest of a few repeats: the machine's other work only ever slows one down."""
     best = float("inf")
     for repeat in range(repeats):
@@ -86,7 +86,7 @@ def test_rows_a_second(tmp_path: Path, measurement: Callable[..., object]) -> No
     scalars = best_rate(ROWS, qcodes_scalars, repeats=1)
     blocks = best_rate(ROWS * BATCHES, qcodes_arrays)
     print(
-        f"\nrows a second, 7 voltages and 1 current a row, {ROWS} rows a batch (best of 3):\n"
+        f"\nrows a second, 7 voltages and 1 current a row, {ROWS} rows a batch (best of 8):\n"
         f"  run store, every batch forced to the disk   {store:12,.0f}\n"
         f"  QCoDeS dataset, add_result with arrays      {blocks:12,.0f}\n"
         f"  QCoDeS dataset, add_result row by row       {scalars:12,.0f}  (first {ROWS} rows)"

@@ -1,8 +1,6 @@
 """The 34465A as a whole: triggering, sampling, memory, formats, display."""
 
-from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +9,7 @@ from simulators.instruments.keysight_34465a.acquisition import Acquisition, Leve
 from simulators.instruments.keysight_34465a.converter import OVERLOAD, Converter
 from simulators.instruments.keysight_34465a.sense_scpi import SenseCommands
 from simulators.instruments.keysight_34465a.settings import FunctionSettings, Settings, TriggerSettings
+from simulators.instruments.keysight_34465a.trigger_scpi import MEMORY, TriggerCommands
 from simulators.instruments.path import Array
 from simulators.instruments.terminals import Ground, Pulse, Signal, Terminals
 from simulators.scpi import (
@@ -27,26 +26,13 @@ from simulators.scpi import (
     quoted,
 )
 
-MEMORY = 2_000_000
-"""Readings, with the MEM option."""
 _MEMORY_OVERFLOW = 1 << 14
 _GAIN_ERROR, _OFFSET_ERROR = 10e-6, 1e-6
 _LOOK_S = 1e-3
-_LIMIT = Choice("MINimum", "MAXimum", "DEFault")
 _UNITS = {"VOLT": "VDC", "VOLT:AC": "VAC", "CURR": "ADC", "CURR:AC": "AAC", "RES": "OHM", "FRES": "OHM"}
 
 
-class _TriggerCount(Number):
-    """A count, or INFinity beyond all bounds."""
-
-    def convert(self, token: str | bytes, instrument: Any, suffixes: Sequence[int]) -> float:
-        """Read the count."""
-        if isinstance(token, str) and token.upper() in ("INF", "INFINITY"):
-            return float("inf")
-        return super().convert(token, instrument, suffixes)
-
-
-class Keysight34465A(SenseCommands):
+class Keysight34465A(SenseCommands, TriggerCommands):
     """An emulated Keysight 34465A with the options DIG and MEM.
 
     Sockets: input "input", trigger input "trigger". Only DC voltage is connected: the current inputs are
@@ -152,9 +138,9 @@ class Keysight34465A(SenseCommands):
         if trigger.pretrigger >= trigger.samples:
             raise ScpiError(-221, f"{trigger.pretrigger} pretrigger samples of {trigger.samples}")
         timed = trigger.timed and trigger.samples > 1
-        if timed and trigger.timer_s < self._shortest_interval() * (1.0 - 1e-9):
+        if timed and trigger.timer_s < self.shortest_interval() * (1.0 - 1e-9):
             raise ScpiError(
-                -221, f"sample timer {trigger.timer_s:g} s is below {self._shortest_interval():g} s"
+                -221, f"sample timer {trigger.timer_s:g} s is below {self.shortest_interval():g} s"
             )
         immediate = trigger.source == "IMM"
         return Plan(
@@ -168,9 +154,6 @@ class Keysight34465A(SenseCommands):
             immediate=immediate,
             convert=partial(self._convert, settings.function),
         )
-
-    def _shortest_interval(self) -> float:
-        return self.settings.reading_s
 
     def _start(self) -> Acquisition:
         if self._acquisition is not None and not self._acquisition.over:
@@ -308,120 +291,6 @@ class Keysight34465A(SenseCommands):
     def byte_order(self) -> str:
         """Most or least significant byte first."""
         return "SWAP" if self.settings.swapped else "NORM"
-
-    # Triggers and samples ---------------------------------------------------------------------------------
-
-    @command("TRIGger:SOURce", Choice("IMMediate", "BUS", "EXTernal", "INTernal"))
-    def set_trigger_source(self, source: str) -> None:
-        """Where triggers come from."""
-        self.changed()
-        self.settings.trigger.source = source
-
-    @query("TRIGger:SOURce")
-    def trigger_source(self) -> str:
-        """Where triggers come from."""
-        return self.settings.trigger.source
-
-    @command("TRIGger:SLOPe", Choice("POSitive", "NEGative"))
-    def set_slope(self, slope: str) -> None:
-        """Which edge counts, of the trigger input or of the signal."""
-        self.changed()
-        self.settings.trigger.negative = slope == "NEG"
-
-    @query("TRIGger:SLOPe")
-    def slope(self) -> str:
-        """Which edge counts."""
-        return "NEG" if self.settings.trigger.negative else "POS"
-
-    @command("TRIGger:LEVel", Number("V", -1000.0, 1000.0, 0.0))
-    def set_level(self, volts: float) -> None:
-        """The level that an internal trigger waits for."""
-        self.changed()
-        self.settings.trigger.level_V = volts
-
-    @query("TRIGger:LEVel")
-    def level(self) -> float:
-        """The level that an internal trigger waits for."""
-        return self.settings.trigger.level_V
-
-    @command("TRIGger:COUNt", _TriggerCount("", 1.0, 1e9, 1.0))
-    def set_trigger_count(self, count: float) -> None:
-        """Triggers per measurement; INFinity until ABORt."""
-        self.changed()
-        self.settings.trigger.count = count if count == float("inf") else float(round(count))
-
-    @query("TRIGger:COUNt")
-    def trigger_count(self) -> float:
-        """Triggers per measurement."""
-        return self.settings.trigger.count
-
-    @command("TRIGger:DELay", Number("S", 0.0, 3600.0, 0.0))
-    def set_delay(self, seconds: float) -> None:
-        """From a trigger to its first sample, in steps of 1 us; the automatic delay goes off."""
-        self.changed()
-        self.settings.trigger.delay_s, self.settings.trigger.auto_delay = round(seconds, 6), False
-
-    @query("TRIGger:DELay")
-    def delay(self) -> float:
-        """From a trigger to its first sample."""
-        return self.settings.delay_s
-
-    @command("TRIGger:DELay:AUTO", Boolean())
-    def set_auto_delay(self, on: bool) -> None:
-        """Whether the meter chooses the delay."""
-        self.changed()
-        self.settings.trigger.auto_delay = on
-
-    @query("TRIGger:DELay:AUTO")
-    def auto_delay(self) -> bool:
-        """Whether the meter chooses the delay."""
-        return self.settings.trigger.auto_delay
-
-    @command("SAMPle:COUNt", Integer(1, 1_000_000_000, 1))
-    def set_sample_count(self, count: int) -> None:
-        """Samples per trigger."""
-        self.changed()
-        self.settings.trigger.samples = count
-
-    @query("SAMPle:COUNt")
-    def sample_count(self) -> int:
-        """Samples per trigger."""
-        return self.settings.trigger.samples
-
-    @command("SAMPle:COUNt:PRETrigger", Integer(0, MEMORY - 1, 0))
-    def set_pretrigger_count(self, count: int) -> None:
-        """How many of the samples come before the trigger."""
-        self.changed()
-        self.settings.trigger.pretrigger = count
-
-    @query("SAMPle:COUNt:PRETrigger")
-    def pretrigger_count(self) -> int:
-        """How many of the samples come before the trigger."""
-        return self.settings.trigger.pretrigger
-
-    @command("SAMPle:SOURce", Choice("IMMediate", "TIMer"))
-    def set_sample_source(self, source: str) -> None:
-        """Samples one after the other, or at the sample timer's pace."""
-        self.changed()
-        self.settings.trigger.timed = source == "TIM"
-
-    @query("SAMPle:SOURce")
-    def sample_source(self) -> str:
-        """Samples one after the other, or at the sample timer's pace."""
-        return "TIM" if self.settings.trigger.timed else "IMM"
-
-    @command("SAMPle:TIMer", Number("S", 0.0, 3600.0, 1.0))
-    def set_timer(self, seconds: float) -> None:
-        """From sample to sample, in steps of 1 us; MIN is the shortest interval in the present settings."""
-        self.changed()
-        shortest = self._shortest_interval()
-        self.settings.trigger.timer_s = shortest if seconds == 0.0 else round(seconds, 6)
-
-    @query("SAMPle:TIMer", Optional(_LIMIT))
-    def timer(self, limit: str | None) -> float:
-        """From sample to sample; or the shortest, longest or usual interval."""
-        limits = {"MIN": self._shortest_interval(), "MAX": 3600.0, "DEF": 1.0}
-        return self.settings.trigger.timer_s if limit is None else limits[limit]
 
     # The rest ---------------------------------------------------------------------------------------------
 

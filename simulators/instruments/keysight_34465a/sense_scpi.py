@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from simulators.instruments.given import Given
 from simulators.instruments.keysight_34465a.converter import (
     LINE_HZ,
     NPLC,
@@ -36,19 +37,6 @@ _NODES = {
 }
 _DC = ("VOLT", "CURR", "RES", "FRES")
 _ZEROED = ("VOLT", "CURR", "RES")
-
-
-class Given(Parameter):
-    """No parameter on the wire: what the header itself says, for handlers shared by several headers."""
-
-    required = False
-
-    def __init__(self, value: str) -> None:
-        self.default = value
-
-    def convert(self, token: str | bytes, instrument: Any, suffixes: Sequence[int]) -> Any:
-        """Nothing may stand here."""
-        raise ScpiError(-108)
 
 
 class Once(Boolean):

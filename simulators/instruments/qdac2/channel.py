@@ -25,6 +25,8 @@ FILTERS_HZ = {"DC": 10.0, "MED": 10e3, "HIGH": 300e3}
 _BITS = 25
 _MEMORY_S = 5.0
 """History that is kept although nobody has asked for it."""
+_SHORTEST_S = 1e-9
+"""Pieces of a ramp that were cut shorter have lost their slope to rounding; no move is that short."""
 _SETTLING = np.array([0.1, 0.25, 0.5, 0.8, 1.2, 1.7, 2.4, 3.3, 4.5, 6.0, 8.0, 11.0])
 """Corners, in time constants, by which a filter's exponential is followed after each corner of its input."""
 
@@ -47,7 +49,8 @@ class OutputRecord:
         self.lowest_V = min(self.lowest_V, float(np.min(corners.values)))
         self.highest_V = max(self.highest_V, float(np.max(corners.values)))
         steps_s = np.diff(corners.times_s)
-        moved = np.abs(np.diff(corners.values))[steps_s > 0.0] / steps_s[steps_s > 0.0]
+        real = steps_s > _SHORTEST_S
+        moved = np.abs(np.diff(corners.values))[real] / steps_s[real]
         self.fastest_V_per_s = max(self.fastest_V_per_s, float(np.max(moved, initial=0.0)))
 
 
@@ -57,7 +60,8 @@ class OutputChannel:
     Attributes:
         gain_error, offset_error_V: how this channel's converter is off: V * (1 + gain_error) + offset.
         noise_V: standard deviation of the output's noise, which its corners leave out.
-        load_ohm: what hangs on the output, as far as its own current sensor can tell.
+        load_ohm: resistors on the output, for its current sensor.
+        drain_A: what else is drawn from the output at an instant.
         keep_from: asked for the oldest instant that some reading still needs.
     """
 
@@ -81,6 +85,7 @@ class OutputChannel:
         self.awg = ArbitraryGenerator(clock, lines, traces, tick)
         self.range, self.filter = "HIGH", "HIGH"
         self.load_ohm = float("inf")
+        self.drain_A: Callable[[float], float] = lambda instant: 0.0
         self.keep_from: Callable[[], float] = lambda: clock.now
         self._record = OutputRecord()
         self._recorded_s = 0.0
@@ -88,6 +93,10 @@ class OutputChannel:
     def bear(self, resistance_ohm: float) -> None:
         """Take a further load, in parallel with what hangs on the output already."""
         self.load_ohm = 1.0 / (1.0 / self.load_ohm + 1.0 / resistance_ohm)
+
+    def feed(self, drain_A: Callable[[float], float]) -> None:
+        """Take what is drawn from the output, besides what resistors take."""
+        self.drain_A = drain_A
 
     def keep_for(self, needs_since: Callable[[], float]) -> None:
         """Ask `needs_since` for the oldest instant that must be remembered."""

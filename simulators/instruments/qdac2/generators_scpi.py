@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from simulators.instruments.given import Given
 from simulators.instruments.qdac2.channel import OutputChannel
 from simulators.instruments.qdac2.generator import Generator
 from simulators.scpi import (
@@ -21,19 +22,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 GENERATORS = {"DC": "dc", "SINE": "sine", "TRIangle": "triangle", "SQUare": "square", "AWG": "awg"}
 TRIGGER_SOURCE = Choice("HOLD", "IMMediate", "BUS", "INTernal#", "EXTernal#")
-
-
-class Given(Parameter):
-    """No parameter on the wire: what the header itself says, for handlers shared by several headers."""
-
-    required = False
-
-    def __init__(self, value: str) -> None:
-        self.default = value
-
-    def convert(self, token: str | bytes, instrument: Any, suffixes: Sequence[int]) -> Any:
-        """Nothing may stand here."""
-        raise ScpiError(-108)
 
 
 def each(

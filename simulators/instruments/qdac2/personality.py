@@ -82,6 +82,7 @@ class QDac2(SourceCommands, WaveCommands, SenseCommands):
         )
         for channel in self.channels:
             sockets.loads[str(channel.number)] = channel.bear
+            sockets.drains[str(channel.number)] = channel.feed
             sockets.keepers.append(channel.keep_for)
         return sockets
 

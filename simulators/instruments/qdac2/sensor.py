@@ -19,8 +19,8 @@ _KEPT = 100_000
 class CurrentSensor:
     """Takes `count` readings back to back after its trigger; each is kept until it is removed.
 
-    It sees the resistor on its output. What flows into a chip's electrode is not known to it here, so
-    there it reads its own noise.
+    It sees what resistors take, and what a chip's electrode takes in the middle of the aperture if the
+    chip's model tells: a model of the readout alone draws nothing.
     """
 
     def __init__(
@@ -103,5 +103,6 @@ class CurrentSensor:
         volts = self._channel.knots(float(starts_s[0]), float(stops_s[0])).means(starts_s, stops_s)
         aperture_s = float(stops_s[0] - starts_s[0])
         noise = _NOISE_A[span] / math.sqrt(aperture_s * LINE_HZ) * self._rng.normal()
-        current = float(volts[0]) / self._channel.load_ohm + noise
+        drained = self._channel.drain_A(float(0.5 * (starts_s[0] + stops_s[0])))
+        current = float(volts[0]) / self._channel.load_ohm + drained + noise
         return min(max(current, -LIMITS_A[span]), LIMITS_A[span])

@@ -25,14 +25,14 @@ def write(order: dict) -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     names = order.get("columns", list(COLUMNS))
     columns = {name: COLUMNS[name] for name in names}
-    if os.path.exists(os.path.join(folder, "manifest.json")):
-        store = RunStore.open(folder, writable=True)
-    else:
-        store = RunStore.create(folder, name="to be killed", seed=run_seed, files={"bench.yaml": "a: 1\n"})
     said = os.open(order["acknowledged"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     tell = os.write
     if order.get("die_at") is not None:
         arm(order["die_at"])
+    if os.path.exists(os.path.join(folder, "manifest.json")):
+        store = RunStore.open(folder, writable=True)
+    else:
+        store = RunStore.create(folder, name="to be killed", seed=run_seed, files={"bench.yaml": "a: 1\n"})
     try:
         with store, store.step("sample"):
             table = store.table("sampling", columns, ROWS)

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -93,6 +94,14 @@ def check(folder: Path, acknowledged: Path) -> int:
     return committed
 
 
+def wait_for(acknowledged: Path, batches: int) -> None:
+    """Wait until so many batches were acknowledged, however fast the machine is."""
+    deadline = time.monotonic() + 60
+    while batches and len(acknowledged.read_bytes().splitlines() if acknowledged.exists() else b"") < batches:
+        assert time.monotonic() < deadline, "the writer does not write"
+        time.sleep(0.002)
+
+
 def test_sixty_kills_at_random_moments(nursery: Nursery, tmp_path: Path) -> None:
     rng = random.Random(60)
     growth = []
@@ -101,7 +110,8 @@ def test_sixty_kills_at_random_moments(nursery: Nursery, tmp_path: Path) -> None
         before = 0
         for _ in range(15):
             pid = nursery.start(folder=str(folder), seed=SEED, batches=10**9, acknowledged=str(acknowledged))
-            time.sleep(rng.uniform(0.0, 0.2))
+            wait_for(acknowledged, before + rng.randrange(20))
+            time.sleep(rng.uniform(0.0, 0.01))  # anywhere in the next batches
             os.kill(pid, signal.SIGKILL)
             assert nursery.ended() == -signal.SIGKILL, nursery.log.read_text()
             committed = check(folder, acknowledged)
@@ -116,18 +126,31 @@ def test_sixty_kills_at_random_moments(nursery: Nursery, tmp_path: Path) -> None
             assert store.verify() == {"sampling": before + 10}
         assert not list(folder.rglob("*.partial"))
     assert len(growth) == 60
-    assert sum(growth) > 300, "the writers were killed before they wrote"
+    assert sum(growth) > 300
 
 
-def test_a_kill_before_and_amid_every_file_operation(nursery: Nursery, tmp_path: Path) -> None:
-    """From an open store through a new table and two batches: each point of the sequence, one by one."""
-    for die_at in range(1, 500):
+NARROW = {name: COLUMNS[name] for name in ("outputs", "flags")}
+
+
+@pytest.mark.parametrize(("batches_before", "stride", "least"), [(1, 1, 50), (None, 5, 100)])
+def test_a_kill_before_and_amid_every_file_operation(
+    nursery: Nursery, tmp_path: Path, batches_before: int | None, stride: int, least: int
+) -> None:
+    """Each point of a resumed run of two batches; of a new run with a new table, every fifth."""
+    template = tmp_path / "template"
+    if batches_before is not None:
+        with RunStore.create(template, name="to be killed", seed=SEED) as store:
+            complete(store, batches_before)
+    for die_at in range(1, 1000, stride):
         folder, acknowledged = tmp_path / f"run{die_at}", tmp_path / f"told{die_at}"
+        if batches_before is not None:
+            shutil.copytree(template, folder)
+        acknowledged.write_text("0\n" * (batches_before or 0))
         nursery.start(
             folder=str(folder),
             seed=SEED,
-            columns=["outputs", "flags"],
-            batches=2,
+            columns=list(NARROW),
+            batches=3,
             acknowledged=str(acknowledged),
             die_at=die_at,
         )
@@ -136,18 +159,24 @@ def test_a_kill_before_and_amid_every_file_operation(nursery: Nursery, tmp_path:
         if ended == 0:
             break
         assert ended == -signal.SIGKILL, nursery.log.read_text()
+        if not folder.exists():
+            RunStore.create(folder, name="killed at once", seed=SEED).close()
         with RunStore.open(folder, writable=True) as store:
             assert store.status("sample") in {"pending", "interrupted", "done"}
-            columns = {name: COLUMNS[name] for name in ("outputs", "flags")}
-            table = store.table("sampling", columns, ROWS)
-            for k in range(table.committed, 2):
-                arrays = make_batch(batch_seed(SEED, k))
-                table.append(k, {name: arrays[name] for name in columns}, seed=batch_seed(SEED, k))
-        acknowledged.write_text("0\n1\n")
-        assert check(folder, acknowledged) == 2
+            complete(store, 3)
+        acknowledged.write_text("0\n1\n2\n")
+        assert check(folder, acknowledged) == 3
         assert not list(folder.rglob("*.partial"))
     assert ended == 0
-    assert die_at > 40, "the sequence has many operations"
+    print("DIE", die_at)
+    assert die_at > least, "the sequence has many operations"
+
+
+def complete(store: RunStore, batches: int) -> None:
+    table = store.table("sampling", NARROW, ROWS)
+    for k in range(table.committed, batches):
+        arrays = make_batch(batch_seed(SEED, k))
+        table.append(k, {name: arrays[name] for name in NARROW}, seed=batch_seed(SEED, k))
 
 
 def test_no_room_for_a_file_leaves_the_run_whole(nursery: Nursery, tmp_path: Path) -> None:

@@ -84,6 +84,11 @@ def test_a_user_reads_with_zarr_or_xarray_alone(run: Path) -> None:
     assert group["inputs"].attrs["units"] == "V"
     assert np.array_equal(group["outputs"][:ROWS], make_batch(0)["outputs"])
     assert group["outputs"].shape == (3 * ROWS, 1)
+    # The three lines of the documentation of hil.store.table, which serve while the run is written, too.
+    rows = json.loads((run / "data" / "sampling.commit.json").read_text())["rows"]
+    inputs, outputs = group["inputs"][:rows], group["outputs"][:rows]
+    assert np.array_equal(inputs, np.concatenate([make_batch(k)["inputs"] for k in range(3)]))
+    assert outputs.shape == (1500, 1)
     labelled = xarray.open_zarr(run / "data" / "sampling.zarr", consolidated=False)
     assert labelled["inputs"].dims == ("row", "inputs_channel")
 

@@ -184,6 +184,18 @@ def test_a_dopant_network_is_read_with_its_imperfections(tmp_path):
         assert 0.7 < pulls.std() < 1.3
 
 
+def test_the_sources_deliver_what_the_readout_gives(tmp_path):
+    path = write_bench(tmp_path, TEXT.replace("{model: network, file: chip}", "{model: hopping, seed: 7}"))
+    with power(path) as lab:
+        volts = np.array([0.15, -0.25, 0.1, -0.4, 0.05, -0.2, 0.25])  # nowhere more than 200 nA
+        for k in ELECTRODES:
+            lab.dac.channel(k).dc_constant_V(volts[k - 1])
+            lab.dac.channel(k).measurement_range("low")
+        delivered_A = sum(lab.dac.channel(k).read_current_A()[0] for k in ELECTRODES)
+        readout_A = (lab.meter.volt() - OFFSET_V) / GAIN_V_PER_A
+        assert delivered_A == pytest.approx(readout_A, abs=3 * np.sqrt(7) * 20e-12 + 3e-11)
+
+
 def test_imperfections_are_named_when_they_are_wrong(tmp_path):
     for section, words in (
         ("{noise_flor: 0.2 nA}", "imperfections.noise_flor: unknown key; there are"),

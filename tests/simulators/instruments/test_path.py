@@ -49,6 +49,14 @@ def test_pruned_history_changes_nothing_later():
         np.testing.assert_array_equal(kept, now)
 
 
+@given(voltages, st.floats(0, 1e7), st.floats(0.1, 1e5))
+def test_the_slew_limit_holds_at_any_time_of_a_long_session(targets, start, slew):
+    corners = staircase(start, 0.0, targets, 1e-3, slew, 1e-6)
+    steps, moves = np.diff(corners.times_s), np.abs(np.diff(corners.values))
+    inside = corners.opens[:-1] & (steps < 0.999e-3)  # a move that fills its dwell can only be as exact
+    assert np.all(moves[inside] <= slew * steps[inside] * (1 + 1e-12))
+
+
 @given(voltages, st.floats(-10, 10), st.floats(0.1, 1e6), st.floats(1e-5, 1.0))
 def test_a_staircase_keeps_the_slew_limit_and_goes_as_far_as_it_can(targets, value, slew, dwell):
     corners = staircase(2.0, value, targets, dwell, slew, 1e-6)
