@@ -28,7 +28,7 @@ def guarded(chip: Chip) -> Iterator[Chip]:
         try:
             chip.safe_state()
         except BaseException as unsafe:
-            failure.add_note(f"the safe state was not reached: {unsafe}")
+            failure.add_note(f"the safe state was not reached: {unsafe.__cause__ or unsafe!r}")
         else:
             failure.add_note("the chip is in its safe state")
         raise

@@ -203,7 +203,7 @@ class ChipHardware:
             try:
                 self.safe_state()
             except BaseException as unsafe:
-                failure.add_note(f"the safe state was not reached: {unsafe}")
+                failure.add_note(f"the safe state was not reached: {unsafe.__cause__ or unsafe!r}")
             else:
                 failure.add_note("the chip is at rest: all electrodes at 0 V")
             raise
@@ -265,13 +265,8 @@ class ChipHardware:
         """All outputs, (time, n): the inputs of a part, and the others where they stand."""
         samples = inputs[part.element, part.first : part.stop]
         whole = np.tile(held, (len(samples), 1))
-        whole[:, rows] = self.outputs.envelope.clip(self._widen(samples, rows))[:, rows]
-        return whole
-
-    def _widen(self, samples: Array, rows: Sequence[int]) -> Array:
-        wide = np.zeros((len(samples), len(self.outputs.names)))
-        wide[:, rows] = samples
-        return wide
+        whole[:, rows] = samples
+        return self.outputs.envelope.clip(whole)
 
     def _longest(self) -> int:
         return min(self.timing.longest, self.outputs.source.max_points, self.digitizer.max_readings)

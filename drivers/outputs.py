@@ -196,19 +196,20 @@ class Outputs:
         self.driven_s += travel_s
         self._sent = np.where([self._at_rest(volts) for volts in at_rest], 0.0, np.nan)
         attempt("restoring the slew limits", self._restore_slew_limits)
-        if interrupts:
-            raise interrupts[0]
         missing = [
             f"{name} (at {volts:.6g} V)" if np.isfinite(volts) else f"{name} (gives no read-back)"
             for name, volts in zip(self.names, at_rest, strict=True)
             if not self._at_rest(volts)
         ]
+        why = f" ({'; '.join(failures)})" if failures else ""
+        unsafe = SafeStateError(
+            f"{self.source.address}: not known to be at 0 V: {', '.join(missing)}{why}; "
+            "bring them to 0 V at the instrument, slowly, before touching the chip"
+        )
+        if interrupts:
+            raise interrupts[0] from (unsafe if missing else None)
         if missing:
-            why = f" ({'; '.join(failures)})" if failures else ""
-            raise SafeStateError(
-                f"{self.source.address}: not known to be at 0 V: {', '.join(missing)}{why}; "
-                "bring them to 0 V at the instrument, slowly, before touching the chip"
-            )
+            raise unsafe
 
     def _await_rest(self, travel_s: float, interrupts: list[BaseException]) -> Array:
         """Poll until all outputs are at 0 V or one has stopped moving; gives where they stand."""
@@ -233,14 +234,17 @@ class Outputs:
         """
         found = np.full(len(rows), np.nan)
         for k, row in enumerate(rows):
-            try:
-                found[k] = self.source.read_back(self._channels[row])
-            except InstrumentTimeout:
+            for _ in range(2):
+                try:
+                    found[k] = self.source.read_back(self._channels[row])
+                except InstrumentTimeout:
+                    return found
+                except Exception:  # one that cannot be read is reported with where it stands
+                    break
+                except BaseException as interrupt:
+                    interrupts.append(interrupt)
+                    continue
                 break
-            except Exception:
-                continue
-            except BaseException as interrupt:
-                interrupts.append(interrupt)
         return found
 
     def _at_rest(self, volts: float) -> bool:

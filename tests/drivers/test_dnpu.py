@@ -315,15 +315,36 @@ def test_the_safe_state_tries_every_channel_and_then_reports() -> None:
     assert source.outputs[1].at(source.now) == pytest.approx(0.0, abs=1e-3)
 
 
-def test_an_interrupt_during_the_safe_state_waits_until_all_channels_are_tried() -> None:
+@pytest.mark.parametrize("method", ["abort", "read_back", "set_slew_limit", "set_static"])
+@pytest.mark.parametrize("calls", [0, 1, 2])
+def test_an_interrupt_during_the_safe_state_waits_until_all_channels_are_tried(
+    method: str, calls: int
+) -> None:
     chip, source, _ = calibrated_chip()
     chip.set_controls(np.array([0.25]))
     chip.e1.voltage(0.3)
-    source.faults.raising["set_static"] = [KeyboardInterrupt()]
-    with pytest.raises(KeyboardInterrupt):
-        chip.safe_state()
+    source.faults.raising[method] = [*[None] * calls, KeyboardInterrupt()]
+
+    def until_interrupted() -> None:
+        while source.faults.raising[method]:  # `abort` is called only twice in each safe state
+            chip.safe_state()
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        until_interrupted()
+    assert caught.value.__cause__ is None
     assert [source.outputs[c].at(source.now) for c in (1, 2, 3)] == pytest.approx([0, 0, 0], abs=1e-3)
     assert_inside_the_envelope(source)
+
+
+def test_an_interrupt_does_not_hide_what_is_not_at_rest() -> None:
+    chip, source, _ = calibrated_chip()
+    chip.e1.voltage(0.3)
+    source.faults.stuck.add(1)
+    source.faults.raising["set_static"] = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt) as caught:
+        chip.safe_state()
+    assert "e1 (at 0.3 V)" in str(caught.value.__cause__)
+    source.faults.stuck.clear()
 
 
 def test_a_silent_source_does_not_hang_the_safe_state() -> None:
