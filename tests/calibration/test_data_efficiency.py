@@ -139,6 +139,8 @@ def plot(path: Path, name: str, curves: dict[str, list[float]]) -> None:
             np.array(BATCHES) * SAMPLES, np.array(errors) * 1e9, marker + "-", label=f"{phases} phases"
         )
     axes.set(xlabel="samples", ylabel="RMS error from the noiseless chip (nA)", title=name)
+    axes.set_xticks([count * SAMPLES for count in BATCHES], [f"{count * SAMPLES:,}" for count in BATCHES])
+    axes.xaxis.minorticks_off()
     axes.grid(True, which="both", alpha=0.3)
     axes.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
