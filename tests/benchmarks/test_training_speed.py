@@ -13,7 +13,7 @@ import torch
 
 from calibration.surrogate import Dataset, SurrogateNetwork, Trainer, TrainingPlan, build_dataset, predict
 from calibration.tasks import GATES, Search, SearchPlan, boolean_gate
-from tests.calibration.real_device import device_of_2022, shared_file
+from tests.calibration.real_device import measured_device
 from tests.calibration.surrogate.teacher import ELECTRODES, HIGH, LOW, Teacher, noise_A
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
@@ -92,17 +92,14 @@ def constant_rate(dataset: Dataset, betas: tuple[float, float], epochs: int) -> 
         yield network
 
 
-def real_device() -> tuple[Answer, tuple[str, ...], np.ndarray, np.ndarray]:
-    path = shared_file("brainspy_surrogate_2022.pickle")
-    if path is None:
-        pytest.skip("the measured devices' surrogates are not beside this checkout")
-    chip = device_of_2022(path)
+def real_device(name: str) -> tuple[Answer, tuple[str, ...], np.ndarray, np.ndarray]:
+    chip = measured_device(name)
     return lambda voltages: predict(chip, voltages), chip.electrodes, chip.low.numpy(), chip.high.numpy()
 
 
 @pytest.mark.parametrize("chip", ["teacher", "device of 2022"])
 def test_ten_scheduled_epochs_against_a_constant_rate(chip):
-    answer, *where = (Teacher().current, ELECTRODES, LOW, HIGH) if chip == "teacher" else real_device()
+    answer, *where = (Teacher().current, ELECTRODES, LOW, HIGH) if chip == "teacher" else real_device(chip)
     dataset = sampled(answer, *where)
     voltages = dataset.scaling.voltages(dataset.test.inputs)
     truth = answer(voltages)

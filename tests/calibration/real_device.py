@@ -1,31 +1,25 @@
 """The measured devices' published surrogates, where the checkout has them beside it."""
 
+import tempfile
 from pathlib import Path
 
-import torch
+import pytest
 
+from hil.imports.brainspy import import_brainspy
 from simulators.models.network import NetworkChip
 
+FILES = {
+    "device of 2020": "brainspy_surrogate_2020_02.pt",
+    "device of 2022": "brainspy_surrogate_2022.pickle",
+}
 
-def shared_file(name: str) -> Path | None:
-    """The file `name` of the shared data, if there is a folder of them above this one."""
+
+def measured_device(name: str) -> NetworkChip:
+    """One of `FILES` as a chip; skips the test where there is no shared data above this folder."""
     for parent in Path(__file__).resolve().parents:
-        path = parent / "shared" / "data" / "dnpu" / name
+        path = parent / "shared" / "data" / "dnpu" / FILES[name]
         if path.exists():
-            return path
-    return None
-
-
-def device_of_2022(path: Path) -> NetworkChip:
-    """The device of 2022: five layers of 90 ReLU from volts to volts behind an amplifier of 39.5 nA/V."""
-    stored = torch.load(path, weights_only=True, map_location="cpu")["model_state_dict"]
-    prefix = "processor.processor.model.raw_model."
-    numbers = sorted(
-        {int(key.removeprefix(prefix).split(".")[0]) for key in stored if key.startswith(prefix)}
-    )
-    layers = [(stored[f"{prefix}{k}.weight"], stored[f"{prefix}{k}.bias"]) for k in numbers]
-    (ranges,) = (value for key, value in stored.items() if key.endswith("voltage_ranges"))
-    (gain,) = (value for key, value in stored.items() if key.endswith("amplification"))
-    names = [f"e{k}" for k in range(len(ranges))]
-    low, high = ranges[:, 0].double(), ranges[:, 1].double()
-    return NetworkChip(layers, "relu", names, low, high, output_scale_A=float(gain) * 1e-9)
+            with tempfile.TemporaryDirectory() as folder:
+                import_brainspy(path, Path(folder) / "chip")
+                return NetworkChip.load(Path(folder) / "chip")
+    pytest.skip("the measured devices' surrogates are not beside this checkout")
