@@ -31,8 +31,8 @@ class SurrogateSection(Section):
     activation: Literal["relu", "elu", "silu", "tanh"] = "relu"
     epochs: Count = 30
     batch_size: Annotated[int, Field(ge=16)] = 256
-    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 4e-3
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    learning_rate: Annotated[float, Field(gt=0, le=0.1)] = 8e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     patience: Count = 10
     likelihood: bool = False
 
@@ -70,7 +70,7 @@ class SearchSection(Section):
     points: list[PointsSection] = []
     restarts: Count = 256
     steps: Count = 300
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.2
     keep: Count = 3
 
     @property
