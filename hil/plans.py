@@ -1,4 +1,4 @@
-"""From the experiment file's settings to the plans of `calibration`."""
+"""From the experiment file's settings to a sampling plan."""
 
 from dataclasses import replace
 
@@ -10,11 +10,9 @@ from calibration.sampling.multitone import MultiTone
 from calibration.sampling.plan import SamplingPlan
 from calibration.sampling.plateaus import SobolPlateaus
 from calibration.sampling.reference import ReferencePlan
-from calibration.surrogate.training import TrainingPlan
-from calibration.tasks.task import Task, boolean_gate, labelled_points, truth_table
 from drivers.hardware import Timing
 from hil.config.bench import ChipSection
-from hil.config.experiment import ExperimentFile, SamplingSection
+from hil.config.experiment import SamplingSection
 
 
 def sampled_channels(chip: ChipSection) -> ChannelGroup:
@@ -75,26 +73,3 @@ def coverages(plan: ReferencePlan) -> dict[str, Coverage]:
     if isinstance(plan.plan, MultiTone):
         found["fixed phases"] = coverage(replace(plan.plan, phases="running"))
     return found
-
-
-def training_plan(experiment: ExperimentFile) -> TrainingPlan:
-    """How the surrogate is trained."""
-    settings = experiment.surrogate
-    return TrainingPlan(
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        peak_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        patience=settings.patience,
-        seed=experiment.seed,
-    )
-
-
-def tasks(experiment: ExperimentFile) -> list[Task]:
-    """The tasks of the experiment, in the order of the file; PlanError names one that makes no sense."""
-    search = experiment.search
-    low, high = search.levels
-    gates = [boolean_gate(gate, low, high) for gate in search.gates]
-    tables = [truth_table(table.name, table.table, low, high) for table in search.truth_tables]
-    points = [labelled_points(item.name, item.points, item.labels) for item in search.points]
-    return [*gates, *tables, *points]

@@ -8,8 +8,8 @@ import torch
 from calibration.surrogate.dataset import Dataset, build_dataset
 from calibration.surrogate.evaluation import evaluate
 from calibration.surrogate.network import SurrogateNetwork
-from calibration.surrogate.training import Trainer, TrainingState
-from hil.plans import training_plan
+from calibration.surrogate.training import Trainer, TrainingPlan, TrainingState
+from hil.config import ExperimentFile
 from hil.session import SAMPLING, Session
 from hil.steps.sample import plan_of
 
@@ -79,6 +79,19 @@ def dataset_of(session: Session) -> Dataset:
         high_V=electrodes.high,
         seed=session.experiment.seed,
         reference=[k for k in range(table.committed) if plan.is_reference(k)],
+    )
+
+
+def training_plan(experiment: ExperimentFile) -> TrainingPlan:
+    """How the surrogate is trained."""
+    settings = experiment.surrogate
+    return TrainingPlan(
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        peak_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        patience=settings.patience,
+        seed=experiment.seed,
     )
 
 

@@ -7,9 +7,8 @@ import numpy as np
 from calibration.tasks.verification import Acceptance, Verification
 from calibration.tasks.verification import verify as verify_on
 from hil.connection import connect
-from hil.plans import tasks
 from hil.session import Session
-from hil.steps.search import solutions_of
+from hil.steps.search import solutions_of, tasks
 
 TRACES = "traces.json"
 

@@ -70,8 +70,10 @@ def make_specimen(config: ChipConfig, folder: Path, seed: int) -> Specimen:
     if config.model not in CHIPS:
         raise BenchError(f"emulator.chip.model: no model {config.model!r}; there are {', '.join(CHIPS)}")
     from simulators.models.imperfections import ImperfectChip
+    from simulators.models.threads import one_thread
 
-    model = CHIPS[config.model](config, folder)
+    with one_thread():
+        model = CHIPS[config.model](config, folder)
     chip = ImperfectChip(model, read_imperfections(config.imperfections), seed)
     return Specimen(model.electrodes, chip, _drawn(model))
 

@@ -15,6 +15,7 @@ from scipy.signal import lfilter
 from simulators.errors import ModelError
 from simulators.models.hopping import HoppingNetwork
 from simulators.models.model import ElectrodeModel
+from simulators.models.threads import one_thread
 
 Array = NDArray[np.float64]
 _KNOT_s = 10.0  # random walks are linear between knots this far apart
@@ -108,7 +109,7 @@ class ImperfectChip:
 
     def true_current(self, voltages: Array) -> Array:
         """The model's current (time,) in A at `voltages` (time, n_electrodes) in V: no noise, no drift."""
-        with torch.no_grad():
+        with torch.no_grad(), one_thread():
             points = torch.as_tensor(voltages, dtype=torch.float64, device=self.model.low.device)
             if isinstance(self.model, HoppingNetwork):
                 current = self.model.trace(points)
