@@ -11,10 +11,11 @@ from qcodes.instrument import Instrument
 from qcodes.station import Station
 
 from drivers.dnpu import DNPU
+from drivers.envelope import DifferenceLimit, PowerLimit
 from drivers.errors import EnvelopeError, InstrumentError, InstrumentTimeout, ShapeError
 from drivers.guard import guarded
 from drivers.keysight_digitizer import KeysightDigitizer
-from drivers.layout import Electrode, Readout, Reference
+from drivers.layout import Electrode, JointLimits, Readout, Reference
 from drivers.qdac2_source import Qdac2Source
 from drivers.roles import Digitizer, VoltageSourceArray
 from hil.config.bench import BenchFile, ChipSection, station_configuration
@@ -113,6 +114,7 @@ def open_chip(bench: BenchFile, station: Station) -> Iterator[DNPU]:
             readout(section),
             sample_rate_Hz=section.sample_rate,
             aperture_s=section.aperture,
+            joint=joint_limits(section),
             expect=expected,
         )
     except (EnvelopeError, ShapeError) as error:  # nothing moves here: it is the description that is wrong
@@ -148,6 +150,20 @@ def readout(chip: ChipSection) -> Readout:
         chip.readout.saturation,
         chip.readout.settling,
         Reference(known.channel, known.resistor, known.tolerance, known.low, known.high, known.max_slew),
+    )
+
+
+def joint_limits(chip: ChipSection) -> JointLimits:
+    """The limits on several electrodes at once as the driver takes them."""
+    limits = chip.limits
+    return JointLimits(
+        differences=[
+            DifferenceLimit(pair.between[0], pair.between[1], pair.limit) for pair in limits.differences
+        ],
+        spread_V=limits.spread,
+        power=PowerLimit((limits.power.conductance,) * len(chip.electrodes), limits.power.limit)
+        if limits.power
+        else None,
     )
 
 

@@ -13,11 +13,11 @@ from calibration.sampling.duty import duty
 from drivers.envelope import SafetyEnvelope
 from drivers.errors import DriverError, EnvelopeError, IdentityError
 from drivers.hardware import Timing
-from drivers.layout import JointLimits, build_envelope
+from drivers.layout import build_envelope
 from drivers.roles import Digitizer, VoltageSourceArray
 from hil.config import BenchFile, ExperimentFile, load_bench, load_experiment
 from hil.config.bench import ChipSection
-from hil.connection import electrodes, open_station, readout, roles
+from hil.connection import electrodes, joint_limits, open_station, readout, roles
 from hil.plans import sampled_channels, sampling_plan
 from hil.session import check_together
 
@@ -83,7 +83,7 @@ def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResul
 
 
 def _on_paper(bench: BenchFile, experiment: ExperimentFile | None) -> Iterator[Item]:
-    envelope = build_envelope(electrodes(bench.chip), readout(bench.chip).reference, JointLimits())
+    envelope = build_envelope(electrodes(bench.chip), readout(bench.chip).reference, joint_limits(bench.chip))
     timing = Timing(bench.chip.sample_rate, bench.chip.aperture)
     yield Item(
         "envelope",

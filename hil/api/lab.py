@@ -1,5 +1,7 @@
 """Starting points: a folder of files to edit, the demonstration, the Station configuration."""
 
+import os
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,10 +12,12 @@ from hil.progress import Progress, Silent
 KINDS = ("dnpu",)
 
 
-def init(kind: str, folder: Path | str) -> list[Path]:
+def init(kind: str, folder: Path | str, chip: Path | str | None = None) -> list[Path]:
     """Write a commented bench.yaml and experiment.yaml for a kind of chip into `folder`.
 
-    Raises ConfigError for an unknown kind and for a folder that already holds one of the files.
+    With `chip`, a folder written by `hil import brainspy` or a run's surrogate, the emulated bench holds that
+    chip and the electrodes have its ranges. Raises ConfigError for an unknown kind, for a folder that already
+    holds one of the files, and for a chip that does not fit the bench.
     """
     if kind not in KINDS:
         raise ConfigError(f"no kind of chip {kind!r}; there is {', '.join(KINDS)}")
@@ -23,10 +27,36 @@ def init(kind: str, folder: Path | str) -> list[Path]:
     for path in written:
         if path.exists():
             raise ConfigError(f"{path} exists and would be lost; name another folder")
+    texts = {
+        path.name: example.read_text(encoding="utf-8")
+        for example, path in zip(examples, written, strict=True)
+    }
+    if chip is not None:
+        texts["bench.yaml"] = _holding(texts["bench.yaml"], Path(chip), target)
     target.mkdir(parents=True, exist_ok=True)
-    for example, path in zip(examples, written, strict=True):
-        path.write_bytes(example.read_bytes())
+    for path in written:
+        path.write_text(texts[path.name], encoding="utf-8")
     return written
+
+
+def _holding(bench: str, chip: Path, target: Path) -> str:
+    """The bench file's text with another chip in the emulator, and its ranges on the electrodes."""
+    from simulators.errors import ModelError
+    from simulators.models.network import NetworkChip
+
+    try:
+        model = NetworkChip.load(chip)
+    except ModelError as error:
+        raise ConfigError(str(error)) from None
+    for name, low, high in zip(model.electrodes, model.low.tolist(), model.high.tolist(), strict=True):
+        line = re.compile(rf"(\b{name}: \{{channel:.*low: )\S+ V(, high: )\S+ V")
+        bench, found = line.subn(rf"\g<1>{low:g} V\g<2>{high:g} V", bench)
+        if not found:
+            raise ConfigError(f"{chip}: electrode {name} is not on the bench; it has seven, e1 to e7")
+    place = os.path.relpath(chip.resolve(), target.resolve())
+    return re.sub(
+        r"    model: hopping .*\n    seed: 7 .*\n", f"    model: network\n    file: {place}\n", bench
+    )
 
 
 def demo(folder: Path | str = "runs/demo", progress: Progress | None = None) -> Outcome:

@@ -38,16 +38,22 @@ def options(
     logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
 
 
-@app.command(epilog="Example: hil init dnpu mylab")
+@app.command(
+    epilog="Example: hil init dnpu mylab   or, with a measured chip, hil init dnpu mylab --chip chip"
+)
 def init(
     kind: Annotated[str, typer.Argument(help="The kind of chip: dnpu.")],
     folder: Annotated[Path, typer.Argument(help="A folder to make.")],
+    chip: Annotated[
+        Path | None,
+        typer.Option(help="A stored chip for the emulator, such as `hil import brainspy` writes."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write a commented bench.yaml and experiment.yaml to edit."""
     import hil
 
-    files = hil.init(kind, folder)
+    files = hil.init(kind, folder, chip)
     _tell({"files": [str(path) for path in files]}, json, "\n".join(f"wrote {path}" for path in files))
     if not json:
         stderr.print(f"next: cd {folder} && hil check bench.yaml")

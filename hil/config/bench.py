@@ -12,11 +12,14 @@ from hil.config.fields import (
     Hertz,
     Ohms,
     Percent,
+    PositiveVolts,
     Seconds,
     Section,
+    Siemens,
     Volts,
     VoltsPerAmpere,
     VoltsPerSecond,
+    Watts,
 )
 from hil.config.yaml_file import load
 
@@ -97,6 +100,28 @@ class TriggerSection(Section):
     output: Count
 
 
+class DifferenceSection(Section):
+    """How far two electrodes may be apart."""
+
+    between: Annotated[list[str], Field(min_length=2, max_length=2)]
+    limit: PositiveVolts
+
+
+class PowerSection(Section):
+    """What the electrodes may put in together: the sum of V² times a conductance each."""
+
+    conductance: Siemens
+    limit: Watts
+
+
+class LimitsSection(Section):
+    """Limits on several electrodes at once, beside the range and slew of each."""
+
+    spread: PositiveVolts | None = None
+    differences: list[DifferenceSection] = []
+    power: PowerSection | None = None
+
+
 class ChipSection(Section):
     """The chip as the lab knows it."""
 
@@ -109,6 +134,7 @@ class ChipSection(Section):
     aperture: Seconds
     trigger: TriggerSection
     electrodes: Annotated[dict[str, ElectrodeSection], Field(min_length=1)]
+    limits: LimitsSection = LimitsSection()
     readout: ReadoutSection
 
     @model_validator(mode="after")
@@ -121,6 +147,10 @@ class ChipSection(Section):
                     f"and so is {channels[electrode.channel]}; give each its own"
                 )
             channels[electrode.channel] = name
+        for pair in self.limits.differences:
+            for name in pair.between:
+                if name not in self.electrodes:
+                    raise ValueError(f"limits.differences names {name!r}, which is no driven electrode")
         if self.readout.electrode in self.electrodes:
             raise ValueError(
                 f"{self.readout.electrode} is the readout and cannot be driven; remove one of the two"

@@ -71,6 +71,16 @@ def free_port() -> int:
         ({"low: -1.2 V": "low: -12 V"}, 2, "-12 V"),
         ({"Keysight.Keysight34465A": "Keysight.Keysight99999"}, 2, "cannot be imported"),
         ({"dac.7 -> chip.e7": "dac.7 -> chip.e9"}, 2, "e9"),
+        (
+            {"  readout:\n": "  limits: {differences: [{between: [e3, e9], limit: 1 V}]}\n  readout:\n"},
+            2,
+            "e9",
+        ),
+        (
+            {"  readout:\n": "  limits: {spread: 1.5 V}\n  readout:\n"},
+            3,
+            "largest difference between channels",
+        ),
         ({"gain: 10.13 MV/A": "gain: 30 MV/A"}, 4, "nominal"),
     ],
 )
