@@ -1,6 +1,7 @@
 """The errors of the emulator.
 
     SimulatorError (Exception)
+    ├── SourceError (ValueError)       a settings file that cannot be read
     ├── BenchError (ValueError)        a bench description that cannot be emulated
     ├── ModelError (ValueError)        a chip model or its file that cannot be used
     └── ConvergenceError (ArithmeticError)   a solver that did not reach its tolerance
@@ -11,6 +12,10 @@ What an instrument says through its error queue is not an exception here: see `s
 
 class SimulatorError(Exception):
     """Base of every error raised by `simulators`."""
+
+
+class SourceError(SimulatorError, ValueError):
+    """A settings file cannot be read."""
 
 
 class BenchError(SimulatorError, ValueError):

@@ -1,10 +1,12 @@
-"""Which electrodes of a chip are fast inputs and which are held as controls."""
+"""Electrodes parted into fast inputs and held controls, for devices that need no instruments."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Self
 
 import numpy as np
 
-from calibration.device import Array, ChannelGroup
+from calibration.device import Array, ChannelGroup, Cost
 from calibration.errors import ShapeError
 
 
@@ -78,3 +80,48 @@ class Partition:
                 f"{group.names[channel]}: {values[where]:g} {group.unit} is outside "
                 f"{group.low[channel]:g} to {group.high[channel]:g} {group.unit}; keep it inside"
             )
+
+
+class PartedDevice:
+    """What every device without instruments shares: its partition, its views and its count of samples.
+
+    Views made by `with_inputs` share the held voltages and the count. Subclasses answer `run`.
+    """
+
+    taps: Mapping[str, ChannelGroup]
+    layers: Sequence["PartedDevice"]
+
+    def __init__(
+        self,
+        identity: Mapping[str, str],
+        electrodes: ChannelGroup,
+        outputs: ChannelGroup,
+        sample_rate_Hz: float,
+    ) -> None:
+        self.identity, self.outputs, self.sample_rate_Hz = identity, outputs, sample_rate_Hz
+        self.taps, self.layers = {}, ()
+        self._count = {"samples": 0}
+        self._part(electrodes, electrodes.names, np.zeros(len(electrodes.names)))
+
+    def _part(self, electrodes: ChannelGroup, inputs: Sequence[str], held: Array) -> None:
+        self._partition = Partition(electrodes, inputs, self.sample_rate_Hz, held)
+        self.inputs, self.controls = self._partition.inputs, self._partition.controls
+
+    @property
+    def cost(self) -> Cost:
+        """Samples answered so far, and the time that a chip takes for them."""
+        return Cost(self._count["samples"], self._count["samples"] / self.sample_rate_Hz)
+
+    def with_inputs(self, names: Sequence[str]) -> Self:
+        """See `calibration.device.Device`."""
+        view = copy.copy(self)
+        view._part(self._partition.electrodes, names, self._partition.held)
+        return view
+
+    def set_controls(self, values: Array) -> None:
+        """See `calibration.device.Device`."""
+        self._partition.hold(values)
+
+    def rest(self) -> None:
+        """Every electrode to 0 V."""
+        self._partition.remember(np.zeros(len(self._partition.held)))

@@ -1,18 +1,18 @@
 """A recorded run as a device: it answers with the nearest point that was really measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from calibration.device import Array, ChannelGroup, Cost, Flags, Response
+from calibration.device import Array, ChannelGroup, Flags, Response
 from calibration.errors import NotEnoughData, OutsideData
-from hil.devices.partition import Partition
+from hil.devices.partition import PartedDevice
 
 
-class ReplayedDevice:
+class ReplayedDevice(PartedDevice):
     """Answers each sample with the recorded one nearest to it, and says how far that was.
 
     Distances are Euclidean in units of each electrode's range. The tap `distance` holds them.
@@ -43,21 +43,13 @@ class ReplayedDevice:
         good = np.isfinite(inputs_recorded).all(axis=1) & np.isfinite(outputs_recorded).all(axis=1)
         if not good.any():
             raise NotEnoughData("the recording holds no usable sample; sample first")
-        self.identity = {**identity, "replayed": "yes"}
-        self.outputs, self.sample_rate_Hz, self.reach = outputs, sample_rate_Hz, reach
-        self.taps = {
-            "distance": ChannelGroup(("distance",), "1", np.zeros(1), np.full(1, reach), np.full(1, np.inf))
-        }
-        self.layers: Sequence[Self] = ()
+        super().__init__({**identity, "replayed": "yes"}, electrodes, outputs, sample_rate_Hz)
+        self.reach = reach
+        free = np.full(1, np.inf)
+        self.taps = {"distance": ChannelGroup(("distance",), "1", np.zeros(1), np.full(1, reach), free)}
         self._span = electrodes.high - electrodes.low
         self._tree = cKDTree(inputs_recorded[good] / self._span)
         self._answers, self._flags = outputs_recorded[good], flags_recorded[good]
-        self._spent = {"readings": 0}
-        self._part(electrodes, electrodes.names, np.zeros(len(electrodes.names)))
-
-    def _part(self, electrodes: ChannelGroup, inputs: Sequence[str], held: Array) -> None:
-        self._partition = Partition(electrodes, inputs, self.sample_rate_Hz, held)
-        self.inputs, self.controls = self._partition.inputs, self._partition.controls
 
     @classmethod
     def of_run(cls, run: Path | str, reach: float = 0.25) -> Self:
@@ -92,22 +84,6 @@ class ReplayedDevice:
             reach,
         )
 
-    @property
-    def cost(self) -> Cost:
-        """Readings answered so far, and the time that the chip would have taken for them."""
-        return Cost(self._spent["readings"], self._spent["readings"] / self.sample_rate_Hz)
-
-    def with_inputs(self, names: Sequence[str]) -> Self:
-        """See `calibration.device.Device`."""
-        view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__)
-        view._part(self._partition.electrodes, names, self._partition.held)
-        return view
-
-    def set_controls(self, values: Array) -> None:
-        """See `calibration.device.Device`."""
-        self._partition.hold(values)
-
     def run(self, inputs: Array) -> Response:
         """See `calibration.device.Device`; OutsideData where nothing near enough was recorded."""
         voltages = self._partition.voltages(inputs)
@@ -122,14 +98,10 @@ class ReplayedDevice:
                 f"nothing was recorded within {self.reach:g} of {point}: the nearest sample is "
                 f"{distance.max():.3g} away (in units of the ranges); sample there or allow a longer reach"
             )
-        self._spent["readings"] += distance.size
+        self._count["samples"] += distance.size
         return Response(
             np.asarray(inputs, dtype=np.float64),
             self._answers[row],
             self._flags[row],
             {"distance": distance[..., None]},
         )
-
-    def rest(self) -> None:
-        """Let go of the controls."""
-        self._partition.remember(np.zeros(len(self._span)))

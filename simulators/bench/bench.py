@@ -13,15 +13,15 @@ from simulators.bench.analog.amplifier import Amplifier, AmplifierFacts
 from simulators.bench.analog.currents import ObservedChip
 from simulators.bench.chips import Specimen, make_specimen
 from simulators.bench.config import AmplifierConfig, EmulatorConfig, LinkConfig
-from simulators.bench.source import BenchSource
 from simulators.bench.wires import Wire, read_wire
 from simulators.bench.wiring import Wiring
 from simulators.clock import VirtualClock
-from simulators.errors import BenchError
+from simulators.errors import BenchError, SourceError
 from simulators.instrument import VirtualInstrument
 from simulators.instruments.catalogue import PERSONALITIES, make_instrument
 from simulators.instruments.keysight_34465a.personality import Keysight34465A
 from simulators.instruments.qdac2.personality import QDac2
+from simulators.yaml_source import YamlSource
 
 _RESOLUTION = 0.1
 """Of the amplifier's time constant: what it cannot see, the chip is not asked for."""
@@ -55,17 +55,22 @@ def load(path: str | Path) -> EmulatedBench:
     Only the sections `emulator` and `station` are read. Raises BenchError that names file, line, key, value
     and remedy.
     """
-    source = BenchSource.read(path)
+    try:
+        source = YamlSource.read(path)
+    except SourceError as error:
+        raise BenchError(str(error)) from None
     if "emulator" not in source.values:
-        raise source.error((), "there is no section 'emulator'; add one, or use a real bench (visa: '@py')")
+        raise BenchError(
+            source.place((), "there is no section 'emulator'; add one, or use a real bench (visa: '@py')")
+        )
     try:
         config = EmulatorConfig.model_validate(source.values["emulator"])
     except ValidationError as error:
-        raise source.invalid(error, ("emulator",)) from None
+        raise BenchError(source.faults(error, EmulatorConfig, ("emulator",))) from None
     addresses = _addresses(source)
 
     def fault(where: tuple[str | int, ...], message: str) -> BenchError:
-        return source.error(where, message)
+        return BenchError(source.place(where, message))
 
     return _build(config, addresses, Path(path).resolve().parent, fault)
 
@@ -177,18 +182,20 @@ def _amplifier_facts(config: AmplifierConfig, seed: int) -> AmplifierFacts:
     )
 
 
-def _addresses(source: BenchSource) -> dict[str, str]:
+def _addresses(source: YamlSource) -> dict[str, str]:
     """VISA resource names from station.instruments.*.address."""
     station: Any = source.values.get("station")
     entries: Any = station.get("instruments") if isinstance(station, dict) else None
     if not isinstance(entries, dict):
-        raise source.error(("station",), "there are no instruments; add station.instruments.NAME.address")
+        raise BenchError(
+            source.place(("station",), "there are no instruments; add station.instruments.NAME.address")
+        )
     addresses: dict[str, str] = {}
     for name, entry in entries.items():
         address: Any = entry.get("address") if isinstance(entry, dict) else None
         if address is not None and not isinstance(address, str):
             where = ("station", "instruments", name, "address")
-            raise source.error(where, f"{address!r} is not a VISA resource name")
+            raise BenchError(source.place(where, f"{address!r} is not a VISA resource name"))
         if address is not None:
             addresses[str(name)] = address
     return addresses

@@ -8,7 +8,7 @@ import yaml
 import hil
 from hil.config import load_bench, load_experiment
 from hil.config.bench import BenchFile, station_configuration
-from hil.config.yaml_file import load, read
+from hil.config.yaml_file import load
 from hil.errors import ConfigError
 from hil.session import check_together
 
@@ -54,7 +54,7 @@ def test_the_example_files_are_good(lab: Path) -> None:
         ("max_slew: 60 V/s", "max_slew: 60 V/s, low: 0 V", ["'low' is given twice"]),
         ("sample_rate: 1 kHz", "sample_rate: 5 kHz", ["5", "aperture", "lower sample_rate"]),
         ("electrode: e8", "electrode: e7", ["e7 is the readout"]),
-        ("tolerance: 0.1 %, ", "", ["chip.readout.reference.tolerance is missing"]),
+        ("tolerance: 0.1 %, ", "", ["chip.readout.reference.tolerance: missing; add it"]),
         (
             "type: qcodes.instrument_drivers.Keysight.Keysight34465A",
             "type: Keysight34465A",
@@ -132,7 +132,7 @@ def test_what_is_no_settings_file_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="hil init"):
-        read(tmp_path / "nothing.yaml")
+        load(tmp_path / "nothing.yaml", BenchFile)
 
 
 def test_the_station_configuration_is_one_qcodes_reads(lab: Path) -> None:

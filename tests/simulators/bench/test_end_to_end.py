@@ -146,6 +146,7 @@ def test_readings_end_at_the_amplifiers_saturation(lab):
 
 
 def test_the_amplifiers_gain_can_be_measured_with_the_known_resistor(lab):
+    lab.meter.reset()  # other tests share the bench and leave their triggers behind
     lab.meter.NPLC(1)
     lab.meter.range(10)
     lab.meter.trigger.source("IMM")
