@@ -18,7 +18,7 @@ from simulators.errors import ConvergenceError
 from simulators.models.hopping_equations import Bias, HoppingEquations
 
 TOLERANCE = 1e-13  # largest error of an occupation
-_CHUNK = 512  # points worked on at once: fewer pay more for each operation, more leave the cache
+CHUNK = 512  # points worked on at once: fewer pay more for each operation, more leave the cache
 _LARGEST_STEP = 0.3
 _QUADRATIC = 1e-9  # after a full step smaller than this the error is its square
 _NEAR = 0.03  # after a full step smaller than this chord steps are tried
@@ -50,8 +50,8 @@ def steady_state(equations: HoppingEquations, voltages: Tensor, start: Tensor | 
     """
     batch = voltages.shape[1]
     result = voltages.new_empty(equations.n_sites, batch)
-    for first in range(0, batch, _CHUNK):
-        chunk = slice(first, min(first + _CHUNK, batch))
+    for first in range(0, batch, CHUNK):
+        chunk = slice(first, min(first + CHUNK, batch))
         guess = result[:, chunk].fill_(0.5) if start is None else start[:, chunk]
         result[:, chunk] = _settle(equations, voltages[:, chunk], guess, first)
     return result
