@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 from simulators.errors import ModelError
 from simulators.models.hopping_equations import HoppingEquations
 from simulators.models.hopping_layout import N_ELECTRODES, DopantLayout, HoppingParameters
-from simulators.models.hopping_solver import steady_state
+from simulators.models.hopping_solver import CHUNK, steady_state
 from simulators.models.model import ElectrodeModel
 
 ELEMENTARY_CHARGE_C = 1.602176634e-19
@@ -161,13 +161,16 @@ class _Occupation(Function):
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
         points, occupation = context.saved_tensors
         equations: HoppingEquations = context.equations
-        with torch.enable_grad():
-            free = points.detach().requires_grad_()
-            balance = equations.balance(equations.bias(free), occupation)
         # balance(n(V), V) = 0, so dn/dV = -(d balance/dn)^-1 d balance/dV; here transposed onto `gradient`.
-        _, derivative = equations.linearised(equations.bias(points), occupation)
-        multiplier = torch.linalg.solve(derivative.mT, gradient.T[:, :, None])[:, :, 0].T
-        (back,) = torch.autograd.grad(balance, free, -multiplier)
+        back = torch.zeros_like(points)
+        for first in range(0, points.shape[1], CHUNK):
+            chunk = slice(first, first + CHUNK)
+            with torch.enable_grad():
+                free = points[:, chunk].detach().requires_grad_()
+                balance = equations.balance(equations.bias(free), occupation[:, chunk])
+            _, derivative = equations.linearised(equations.bias(points[:, chunk]), occupation[:, chunk])
+            multiplier = torch.linalg.solve(derivative.mT, gradient[:, chunk].T[:, :, None])[:, :, 0].T
+            (back[:, chunk],) = torch.autograd.grad(balance, free, -multiplier)
         return back, None
 
 
