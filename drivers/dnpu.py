@@ -8,6 +8,7 @@ from qcodes.parameters import Parameter
 
 from drivers.amplifier import AmplifierCalibration, calibrate_amplifier
 from drivers.errors import IdentityError, ShapeError
+from drivers.guard import guarded
 from drivers.hardware import ChipHardware, Timing
 from drivers.layout import (
     REFERENCE,
@@ -143,7 +144,7 @@ class DNPU(Instrument):
                 f"readout {hardware.readout.electrode} has no reference source; "
                 "wire one, or set a calibration measured earlier"
             )
-        with hardware.safe_on_failure():
+        with guarded(hardware):
             hardware.calibration = calibrate_amplifier(
                 hardware.outputs,
                 hardware.reference,

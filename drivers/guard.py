@@ -16,19 +16,21 @@ Chip = TypeVar("Chip", bound=Guarded)
 
 
 @contextmanager
-def guarded(chip: Chip) -> Iterator[Chip]:
+def guarded(chip: Chip, refusals: tuple[type[BaseException], ...] = ()) -> Iterator[Chip]:
     """Bring `chip` to its safe state before any exception leaves the block, interrupts and exits included.
 
     The exception then goes on as it was, with a note about the safe state. An end without exception
-    leaves the chip as it is.
+    leaves the chip as it is, and so do `refusals`, which are raised before anything was sent.
     """
     try:
         yield chip
+    except refusals:
+        raise
     except BaseException as failure:
         try:
             chip.safe_state()
         except BaseException as unsafe:
             failure.add_note(f"the safe state was not reached: {unsafe.__cause__ or unsafe!r}")
         else:
-            failure.add_note("the chip is in its safe state")
+            failure.add_note("the chip is at rest, in its safe state")
         raise

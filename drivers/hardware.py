@@ -12,6 +12,7 @@ import numpy as np
 from drivers.amplifier import AmplifierCalibration
 from drivers.envelope import SafetyEnvelope
 from drivers.errors import EnvelopeError, InstrumentError, InstrumentTimeout, NotCalibrated, ShapeError
+from drivers.guard import guarded
 from drivers.layout import Electrode, Readout
 from drivers.outputs import Outputs
 from drivers.response import Array, Cost, Flag, Flags
@@ -132,7 +133,7 @@ class ChipHardware:
 
     def move(self, targets: dict[str, float]) -> None:
         """Ramp electrodes to their targets in V; goes safe if the hardware fails on the way."""
-        with self.safe_on_failure(refusals=(EnvelopeError, ShapeError)):
+        with guarded(self, refusals=(EnvelopeError, ShapeError)):
             self._stubbornly(partial(self.outputs.move, targets))
 
     def play(self, inputs: Array, rows: Sequence[int]) -> tuple[Array, Flags]:
@@ -149,12 +150,12 @@ class ChipHardware:
         for k, element in enumerate(inputs):
             with _naming(k, batch):
                 alone.check(element, dt_s, slew_fraction=self.timing.slew_fraction)
-        with self.safe_on_failure(refusals=(EnvelopeError, ShapeError)):
+        with guarded(self, refusals=(EnvelopeError, ShapeError)):
             start = self._stubbornly(self.outputs.stand)
         pieces = self._plan(inputs, rows, start)
         volts = np.empty((batch, samples))
         flags = np.zeros((batch, samples), dtype=np.uint8)
-        with self.safe_on_failure():
+        with guarded(self):
             for parts in pieces:
                 whole = [self._whole(inputs, part, rows, start) for part in parts]
                 read = self._stubbornly(partial(self._play_once, whole, rows))
@@ -188,25 +189,6 @@ class ChipHardware:
             for other in failures[1:]:
                 failures[0].add_note(f"also: {other}")
             raise failures[0]
-
-    @contextmanager
-    def safe_on_failure(self, refusals: tuple[type[BaseException], ...] = ()) -> Iterator[None]:
-        """Reach the safe state before an exception, an interrupt included, goes on; a note says so.
-
-        `refusals` are raised before anything was sent and pass as they are.
-        """
-        try:
-            yield
-        except refusals:
-            raise
-        except BaseException as failure:
-            try:
-                self.safe_state()
-            except BaseException as unsafe:
-                failure.add_note(f"the safe state was not reached: {unsafe.__cause__ or unsafe!r}")
-            else:
-                failure.add_note("the chip is at rest: all electrodes at 0 V")
-            raise
 
     def _plan(self, inputs: Array, rows: Sequence[int], start: Array) -> list[list[Part]]:
         """Share the batch among pieces and check everything that will be played, joins included."""

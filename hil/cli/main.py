@@ -244,7 +244,7 @@ def _end(error: BaseException) -> None:
         show()
     elif not isinstance(error, KeyboardInterrupt):
         stderr.print(f"[bold red]{type(error).__name__}[/]: {escape(str(error))}", soft_wrap=True)
-        for note in getattr(error, "__notes__", ()):
+        for note in dict.fromkeys(getattr(error, "__notes__", ())):
             stderr.print(escape(note), soft_wrap=True)
         if logging.getLogger().isEnabledFor(logging.INFO):
             stderr.print_exception()

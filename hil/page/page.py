@@ -198,7 +198,7 @@ def _acceptance(data: ReportData, numbers: Numbers) -> Markup:
 
 def _in_unit(line: Criterion, value: float | None) -> str:
     if value is None:
-        return "not measured"
+        return "not measured" if line.passed is None else "no solution"
     if line.unit == "%":
         return f"{significant(100 * value, 4)} %"
     return quantity(value, line.unit)
