@@ -29,8 +29,8 @@ _NEWTON_STEPS = 16
 _TRANSIENT_STEPS = 2000
 _ROUNDING = 3e-15  # of the fastest rate: a balance smaller than this is zero within double precision
 _LOOSE = 1e-7  # how far rounding may move the occupation of a site that is all but isolated
+_LARGE_MOVE = 0.2  # a transient step that moves an occupation further is followed by a shorter one
 _LONG = 1e12  # time constants: a transient step this long is a Newton step
-_SMALL_MOVE = 0.1  # a transient step that moves no occupation further may be followed by a longer one
 
 
 @dataclass
@@ -84,12 +84,13 @@ def _transient(equations: HoppingEquations, voltages: Tensor, result: Tensor, co
     """Settle `columns` of `result`, in place; which of them are left."""
     points = _Points(columns, equations.bias(voltages[:, columns]), result[:, columns])
     interval = torch.ones(len(columns), dtype=voltages.dtype, device=voltages.device)
+    before = torch.zeros_like(points.occupation)
     for _ in range(_TRANSIENT_STEPS):
         if not len(points.columns):
             break
-        done = _transient_step(equations, points, interval)
+        step, done = _transient_step(equations, points, interval, before)
         result[:, points.columns] = points.occupation
-        points, interval = points.keep(~done), interval[~done]
+        points, interval, before = points.keep(~done), interval[~done], step[:, ~done]
     return points.columns
 
 
@@ -122,22 +123,26 @@ def _balanced(balance: Tensor, bias: Bias) -> Tensor:
     return balance.abs().amax(0) < _ROUNDING * bias.coupling.amax(0)
 
 
-def _transient_step(equations: HoppingEquations, points: _Points, interval: Tensor) -> Tensor:
-    """One step of implicit Euler, in place, sites in units of their time constants; which points are done.
+def _transient_step(
+    equations: HoppingEquations, points: _Points, interval: Tensor, before: Tensor
+) -> tuple[Tensor, Tensor]:
+    """One step of implicit Euler, in place, sites in units of their time constants.
 
-    `interval` (batch,) grows after a step that moves little; a step that moves too far is taken back.
+    `interval` (batch,) grows while steps go on in the direction of the one `before`, and shrinks where they
+    turn back: across the bend of a rate at equal energies long steps can go to and fro for ever. A step too
+    far is not taken. Returns the step and which points are done.
     """
     balance, derivative = equations.linearised(points.bias, points.occupation)
     pace = derivative.diagonal(dim1=1, dim2=2).abs().clamp(min=1e-300)
-    step = torch.linalg.solve_ex(
-        torch.diag_embed(pace / interval[:, None]) - derivative, balance.T[:, :, None]
-    )
-    moved = points.occupation + step.result[:, :, 0].T
-    size = step.result[:, :, 0].abs().amax(1)
+    matrix = torch.diag_embed(pace / interval[:, None]) - derivative
+    step = torch.linalg.solve_ex(matrix, balance.T[:, :, None]).result[:, :, 0].T
+    moved, size = points.occupation + step, step.abs().amax(0)
     sound = (size < 0.5) & (moved.amin(0) > -1e-9) & (moved.amax(0) < 1 + 1e-9)  # false where not finite
     points.occupation = torch.where(sound, moved.clamp(0, 1), points.occupation)
     still = (size < _QUADRATIC) | ((size < _LOOSE) & _balanced(balance, points.bias))
+    turned = (step * before).sum(0) < -0.5 * (step * step).sum(0)
+    growth = torch.where((size > _LARGE_MOVE) | (turned & ~still), 0.5, 3.0)
     done = sound & still & (interval > _LONG)
-    interval *= torch.where(sound, torch.where(size < _SMALL_MOVE, 3.0, 1.0), 0.25)
+    interval *= torch.where(sound, growth, 0.25)
     interval.clamp_(max=100 * _LONG)
-    return done
+    return torch.where(sound, step, before), done

@@ -125,6 +125,13 @@ def test_the_fallback_finds_what_newton_finds(
     torch.testing.assert_close(device.current(voltages), expected, rtol=1e-7, atol=1e-16)
 
 
+def test_a_point_where_full_steps_go_to_and_fro_is_settled() -> None:
+    """Found in the population: Newton, and implicit Euler with long steps, circle the bend of one rate."""
+    voltages = torch.tensor([[0.6, -0.073408, 0.351429, 0.515953, -0.865398, -0.081227, -0.287927]]).double()
+    currents = default_network(16).currents_all(voltages)
+    assert float(currents.sum().abs() / currents.abs().max()) < 1e-9
+
+
 def test_a_point_that_does_not_converge_is_named(
     device: HoppingNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
