@@ -28,12 +28,12 @@ class HoppingParameters:
         n_donors: fixed positive charges, which counter-dope.
         radius_m: of the disc; the electrodes stand on its rim, `N_ELECTRODES` of them at equal angles.
         localisation_radius_m: a in the hopping rate exp(-2 r / a).
-        min_spacing_m: no two dopants are nearer than this. Nearer pairs share their holes, and are no two
-        sites. contact_width_rad: the arc of the rim that is metal, per electrode. The rim's potential runs
-        linearly from
-            one contact to the next.
+        min_spacing_m: no two dopants are nearer than this; nearer pairs share their holes and are no two
+            sites.
+        contact_width_rad: the arc of the rim that is metal, per electrode. The rim's potential runs linearly
+            from one contact to the next.
         tunnel_barrier_eV: height of the barrier between sites; a voltage along the hop lowers it (see
-        `tunnelling`).
+            `tunnelling`).
         level_eV: energy of a hole on a lone acceptor above the Fermi level of an unbiased contact.
         disorder_eV: standard deviation of a further random energy per acceptor.
         temperature_K, relative_permittivity: of the lattice.

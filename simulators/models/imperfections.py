@@ -37,13 +37,12 @@ class Imperfections:
         noise_relative: a, the standard deviation of a reading per current.
         noise_floor_A: b.
         flicker_relative: 1/f noise of the conductance: relative standard deviation in each decade of
-        frequency.
+            frequency.
         flicker_low_Hz, flicker_high_Hz: where the 1/f spectrum levels off, and where it becomes 1/f².
         gain_drift: standard deviation of the relative gain after an hour; a random walk from one.
         offset_drift_A: standard deviation of the offset after an hour; a random walk from zero.
         potential_drift_V: slow rearrangement of charges, as a voltage added to each electrode: standard
-        deviation
-            after an hour; random walks from zero.
+            deviation after an hour; random walks from zero.
         jumps_per_h: mean number of charges that jump in an hour, at Poisson's times.
         jump_V: standard deviation of what a jump adds to each electrode's voltage from then on.
     """
@@ -90,7 +89,7 @@ class ImperfectChip:
 
     Args:
         model: of one output; a `HoppingNetwork` is read along the waveform (`trace`), any other point by
-        point.
+            point.
         imperfections: how far it is from the model.
         seed: of everything random here; the model has its own.
     """
