@@ -1,6 +1,6 @@
 """Tables for the person at the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,37 +79,33 @@ def _solutions(solutions: dict[str, Any]) -> Table:
 
 
 def runs_table(runs: Sequence["RunSummary"], folder: Path) -> RenderableType:
-    """One line a run."""
+    """One line a run; folders that cannot be used are named below, with the reason."""
     if not runs:
         return Text(f"no runs in {folder}")
-    table = Table("run", "created (UTC)", "steps", "batches", "RMSE / repeatability", "tasks", "size")
+    table = Table()
+    for head in ("run", "begun (UTC)", "steps", "batches", "RMSE / repeatability", "tasks", "size"):
+        table.add_column(head, no_wrap=head in ("run", "begun (UTC)"))
     for run in runs:
-        if run.problem:
-            table.add_row(
-                run.folder.name, run.created[:16], f"[red]{escape(run.problem)}[/]", "", "", "", _size(run)
-            )
-            continue
-        surrogate, tasks = run.figures.get("surrogate", {}), run.figures.get("tasks", {})
-        passed = sum(bool(task["passed"]) for task in tasks.values())
-        steps = " ".join(f"[{_STYLE[run.steps[name]]}]{name}[/]" for name in STEPS if name in run.steps)
-        floor = (
-            f"{nano(surrogate.get('rmse_A'))} / {nano(surrogate.get('repeatability_A'))}" if surrogate else ""
-        )
-        table.add_row(
-            run.folder.name,
-            run.created[:16].replace("T", " "),
-            steps or "imported",
-            " ".join(str(count) for count in run.batches.values()),
-            floor,
-            f"{passed} of {len(tasks)}" if tasks else "",
-            _size(run),
-        )
+        if run.problem is None:
+            table.add_row(*_run_row(run))
     legend = ", ".join(f"[{style}]{status}[/]" for status, style in _STYLE.items())
-    return Group(table, Text.from_markup(f"steps: {legend}"))
+    problems = [_unbroken(f"{run.folder.name}: {run.problem}") for run in runs if run.problem is not None]
+    return Group(table, Text.from_markup(f"steps: {legend}"), *problems)
 
 
-def _size(run: "RunSummary") -> str:
-    return f"{run.size_bytes / 1e6:.1f} MB"
+def _run_row(run: "RunSummary") -> Iterator[str]:
+    surrogate, tasks = run.figures.get("surrogate", {}), run.figures.get("tasks", {})
+    passed = sum(bool(task["passed"]) for task in tasks.values())
+    yield run.folder.name
+    yield run.created[5:16].replace("T", " ")
+    yield (
+        " ".join(f"[{_STYLE[run.steps[name]]}]{name}[/]" for name in STEPS if name in run.steps) or "imported"
+    )
+    yield " ".join(str(count) for count in run.batches.values())
+    error, floor = nano(surrogate.get("rmse_A")), nano(surrogate.get("repeatability_A"))
+    yield f"{error} / {floor}" if surrogate else ""
+    yield f"{passed} of {len(tasks)}" if tasks else ""
+    yield f"{run.size_bytes / 1e6:.1f} MB"
 
 
 def check_table(result: "CheckResult") -> RenderableType:
