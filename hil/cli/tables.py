@@ -83,24 +83,21 @@ def runs_table(runs: Sequence["RunSummary"], folder: Path) -> RenderableType:
     if not runs:
         return Text(f"no runs in {folder}")
     table = Table()
-    for head in ("run", "begun (UTC)", "steps", "batches", "RMSE / repeatability", "tasks", "size"):
-        table.add_column(head, no_wrap=head in ("run", "begun (UTC)"))
+    for head in ("run", "state", "batches", "RMSE / repeatability", "tasks", "size"):
+        table.add_column(head, no_wrap=head != "RMSE / repeatability")
     for run in runs:
         if run.problem is None:
             table.add_row(*_run_row(run))
-    legend = ", ".join(f"[{style}]{status}[/]" for status, style in _STYLE.items())
     problems = [_unbroken(f"{run.folder.name}: {run.problem}") for run in runs if run.problem is not None]
-    return Group(table, Text.from_markup(f"steps: {legend}"), *problems)
+    return Group(table, *problems)
 
 
 def _run_row(run: "RunSummary") -> Iterator[str]:
     surrogate, tasks = run.figures.get("surrogate", {}), run.figures.get("tasks", {})
     passed = sum(bool(task["passed"]) for task in tasks.values())
     yield run.folder.name
-    yield run.created[5:16].replace("T", " ")
-    yield (
-        " ".join(f"[{_STYLE[run.steps[name]]}]{name}[/]" for name in STEPS if name in run.steps) or "imported"
-    )
+    last = next((name for name in reversed(STEPS) if name in run.steps), None)
+    yield f"[{_STYLE[run.steps[last]]}]{last} {run.steps[last]}[/]" if last else "imported"
     yield " ".join(str(count) for count in run.batches.values())
     error, floor = nano(surrogate.get("rmse_A")), nano(surrogate.get("repeatability_A"))
     yield f"{error} / {floor}" if surrogate else ""
