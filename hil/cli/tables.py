@@ -83,7 +83,7 @@ def runs_table(runs: Sequence["RunSummary"], folder: Path) -> RenderableType:
     if not runs:
         return Text(f"no runs in {folder}")
     table = Table()
-    for head in ("run", "state", "batches", "RMSE / floor", "tasks", "size"):
+    for head in ("run", "state", "RMSE / floor", "tasks", "size"):
         table.add_column(head, no_wrap=True)
     for run in runs:
         if run.problem is None:
@@ -98,7 +98,6 @@ def _run_row(run: "RunSummary") -> Iterator[str]:
     yield run.folder.name
     last = next((name for name in reversed(STEPS) if name in run.steps), None)
     yield f"[{_STYLE[run.steps[last]]}]{last} {run.steps[last]}[/]" if last else "imported"
-    yield " ".join(str(count) for count in run.batches.values())
     error, floor = surrogate.get("rmse_A"), surrogate.get("repeatability_A")
     yield f"{error * 1e9:.3g} / {floor * 1e9:.3g} nA" if error is not None and floor is not None else ""
     yield f"{passed} of {len(tasks)}" if tasks else ""
