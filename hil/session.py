@@ -64,6 +64,7 @@ class Session:
         try:
             yield
         except BaseException as error:
+            self.progress.finish()
             error.add_note(f"the run is whole and can be resumed: hil calibrate {self.folder}")
             raise
 
