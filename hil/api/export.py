@@ -90,6 +90,10 @@ def _write_hdf5(path: Path, tables: Mapping[str, "BatchTable"], manifest: str) -
 def _write_netcdf(path: Path, tables: Mapping[str, "BatchTable"], manifest: str) -> None:
     import xarray
 
+    if len(tables) == 1:  # the usual run: its one table is what `xarray.open_dataset` finds
+        (table,) = tables.values()
+        dataset(table).assign_attrs(manifest=manifest).to_netcdf(path, mode="w", engine="h5netcdf")
+        return
     xarray.Dataset(attrs={"manifest": manifest}).to_netcdf(path, mode="w", engine="h5netcdf")
     for name, table in tables.items():
         dataset(table).to_netcdf(path, mode="a", group=name, engine="h5netcdf")

@@ -38,6 +38,10 @@ def outcome_table(outcome: "Outcome") -> RenderableType:
     elif metrics.get("solutions"):
         lines.append(_solutions(metrics["solutions"]))
     lines += [Text.from_markup(f"[yellow]warning[/]: {escape(text)}") for text in outcome.warnings]
+    failed = {name: task["reason"] for name, task in (tasks or {}).items() if not task["passed"]}
+    lines += [
+        Text.from_markup(f"[yellow]{name} fails[/]: {escape(reason)}") for name, reason in failed.items()
+    ]
     lines += [Text.from_markup(f"[red]acceptance missed[/]: {escape(text)}") for text in outcome.missed]
     lines.append(_unbroken(f"run: {outcome.run}"))
     if outcome.report:
@@ -61,7 +65,7 @@ def _tasks(tasks: dict[str, Any]) -> Table:
         ratio = task.get("margin_over_noise")
         table.add_row(
             name,
-            "[green]pass[/]" if task["passed"] else f"[red]fail[/] {escape(task['reason'])}",
+            "[green]pass[/]" if task["passed"] else "[red]fail[/]",
             "-" if task["accuracy"] is None else f"{task['accuracy']:.1%}",
             nano(task["margin_A"]),
             nano(task["noise_A"]),

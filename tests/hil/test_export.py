@@ -55,6 +55,14 @@ def test_netcdf(run: RunStore, tmp_path: Path) -> None:
     assert xarray.load_dataset(path, group="reference", engine="h5netcdf").sizes["row"] == ROWS
 
 
+def test_netcdf_of_a_run_with_one_table_needs_no_group(tmp_path: Path) -> None:
+    with RunStore.create(tmp_path / "run", name="r", seed=7) as store:
+        store.table("sampling", COLUMNS, ROWS).append(0, make_batch(0))
+    data = xarray.load_dataset(export(tmp_path / "run", tmp_path / "run.nc"), engine="h5netcdf")
+    assert json.loads(data.attrs["manifest"])["name"] == "r"
+    assert np.array_equal(data["outputs"], make_batch(0)["outputs"])
+
+
 def test_npz(run: RunStore, tmp_path: Path) -> None:
     with np.load(export(run, tmp_path / "run.npz"), allow_pickle=False) as file:
         assert json.loads(str(file["manifest"]))["seed"] == 7
