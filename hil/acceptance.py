@@ -29,11 +29,13 @@ class Criterion:
         return self.measured <= self.limit if self.sense == "at most" else self.measured >= self.limit
 
     def __str__(self) -> str:
-        unit = f" {self.unit}" if self.unit else ""
+        asked = f"{self.sense} {self._in_unit(self.limit)} was asked for"
         if self.measured is None:
-            state = "no solution to try" if self.impossible else "not measured yet"
-            return f"{self.what}: {state}; {self.sense} {self.limit:.4g}{unit} was asked for"
-        return f"{self.what}: {self.measured:.4g}{unit}; {self.sense} {self.limit:.4g}{unit} was asked for"
+            return f"{self.what}: {'no solution to try' if self.impossible else 'not measured yet'}; {asked}"
+        return f"{self.what}: {self._in_unit(self.measured)}; {asked}"
+
+    def _in_unit(self, value: float) -> str:
+        return f"{value * 1e9:.4g} nA" if self.unit == "A" else f"{value:.4g}"
 
 
 def criteria(experiment: ExperimentFile, metrics: Mapping[str, Any]) -> tuple[Criterion, ...]:
