@@ -1,6 +1,7 @@
 """A dopant network processing unit on its bench, as a QCoDeS instrument."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 from qcodes.instrument import Instrument, InstrumentModule
@@ -145,7 +146,8 @@ class DNPU(Instrument):
                 "wire one, or set a calibration measured earlier"
             )
         with guarded(hardware):
-            hardware.calibration = calibrate_amplifier(
+            measure = partial(
+                calibrate_amplifier,
                 hardware.outputs,
                 hardware.reference,
                 hardware.digitizer,
@@ -153,6 +155,7 @@ class DNPU(Instrument):
                 sampling_aperture_s=hardware.timing.aperture_s,
                 **settings,
             )
+            hardware.calibration = hardware.stubbornly(measure)
         return hardware.calibration
 
     @property

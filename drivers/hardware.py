@@ -134,7 +134,7 @@ class ChipHardware:
     def move(self, targets: dict[str, float]) -> None:
         """Ramp electrodes to their targets in V; goes safe if the hardware fails on the way."""
         with guarded(self, refusals=(EnvelopeError, ShapeError)):
-            self._stubbornly(partial(self.outputs.move, targets))
+            self.stubbornly(partial(self.outputs.move, targets))
 
     def play(self, inputs: Array, rows: Sequence[int]) -> tuple[Array, Flags]:
         """Play `inputs`, shape (batch, time, n) in V, on the outputs `rows`; the others hold.
@@ -151,14 +151,14 @@ class ChipHardware:
             with _naming(k, batch):
                 alone.check(element, dt_s, slew_fraction=self.timing.slew_fraction)
         with guarded(self, refusals=(EnvelopeError, ShapeError)):
-            start = self._stubbornly(self.outputs.stand)
+            start = self.stubbornly(self.outputs.stand)
         pieces = self._plan(inputs, rows, start)
         volts = np.empty((batch, samples))
         flags = np.zeros((batch, samples), dtype=np.uint8)
         with guarded(self):
             for parts in pieces:
                 whole = [self._whole(inputs, part, rows, start) for part in parts]
-                read = self._stubbornly(partial(self._play_once, whole, rows))
+                read = self.stubbornly(partial(self._play_once, whole, rows))
                 for part, reading in zip(parts, read, strict=True):
                     volts[part.element, part.first : part.stop] = reading
                     if part.first:  # the waveform paused here
@@ -204,7 +204,7 @@ class ChipHardware:
             start = whole[-1][-1]
         return pieces
 
-    def _stubbornly(self, action: Callable[[], Result]) -> Result:
+    def stubbornly(self, action: Callable[[], Result]) -> Result:
         """Do what may meet a timeout, again after clearing the lines, as often as the budget allows.
 
         `action` starts from a read-back, so doing it again is safe wherever it broke off.

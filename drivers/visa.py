@@ -25,6 +25,8 @@ class Line:
         self._driver = driver
         self.address = str(driver.address)
         self._in_step = True
+        with translated("clearing the line", self.address):
+            self._clear()  # the stock driver may have given up on an answer that is still to come
         with translated("asking who it is", self.address):
             self.identity = str(driver.ask("*IDN?")).strip()
 
@@ -44,13 +46,16 @@ class Line:
             self._in_step = False
             raise
 
+    def _clear(self) -> None:
+        try:
+            self._driver.visa_handle.clear()
+        except pyvisa.errors.VisaIOError:
+            self._drain()  # not every interface has a device clear
+
     def resynchronise(self) -> None:
         """Drop what is left on the line and in the error queue; raises InstrumentError when that fails."""
         with translated("clearing the line", self.address):
-            try:
-                self._driver.visa_handle.clear()
-            except pyvisa.errors.VisaIOError:
-                self._drain()  # not every interface has a device clear
+            self._clear()
             for _ in range(_TRIES):
                 answer = str(self._driver.ask("*IDN?")).strip()
                 if answer == self.identity:

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, closing, contextmanager, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from qcodes.station import Station
 
 from drivers.dnpu import DNPU
 from drivers.envelope import DifferenceLimit, PowerLimit
-from drivers.errors import EnvelopeError, InstrumentError, InstrumentTimeout, ShapeError
+from drivers.errors import EnvelopeError, IdentityError, InstrumentError, InstrumentTimeout, ShapeError
 from drivers.guard import guarded
 from drivers.keysight_digitizer import KeysightDigitizer
 from drivers.layout import Electrode, JointLimits, Readout, Reference
@@ -44,12 +44,12 @@ def connect(session: Session) -> Iterator[DNPU]:
     store = session.store
     with ExitStack() as stack:
         station = stack.enter_context(open_station(session.bench, session.bench_path))
-        blocks = stack.enter_context((session.folder / "events.bin").open("ab"))
-        traffic = TrafficLog(store.event, blocks)
+        traffic = stack.enter_context(closing(TrafficLog(store.event, session.folder / "events.bin")))
+        session.traffic = traffic
         for name in session.bench.station.instruments:
             instrument: Any = station.components[name]
             traffic.attach(name, instrument.visa_handle)
-        chip = stack.enter_context(open_chip(session.bench, station))
+        chip = stack.enter_context(open_chip(session.bench, station, session.interrupts))
         store.describe(instruments=dict(chip.identity))
         stack.enter_context(guarded(Undisturbed(chip, session.interrupts)))
         session.progress.say("measuring the amplifier's gain and offset")
@@ -59,6 +59,7 @@ def connect(session: Session) -> Iterator[DNPU]:
         store.event("connected", identity=dict(chip.identity))
         yield chip
         chip.rest()
+        traffic.check()
 
 
 class Undisturbed:
@@ -83,7 +84,8 @@ def open_station(bench: BenchFile, path: Path) -> Iterator[Station]:
             _importable(name, section.type, path)
             try:
                 with redirect_stdout(io.StringIO()):  # QCoDeS greets on stdout, where JSON goes
-                    station.load_instrument(name)
+                    instrument: Any = station.load_instrument(name)
+                _identify(name, instrument, bench.chip.expect.get(name, ""))
             except InstrumentError:
                 raise
             except Exception as error:
@@ -96,8 +98,8 @@ def open_station(bench: BenchFile, path: Path) -> Iterator[Station]:
 
 
 @contextmanager
-def open_chip(bench: BenchFile, station: Station) -> Iterator[DNPU]:
-    """The chip's driver on the station's instruments; at rest and closed afterwards."""
+def open_chip(bench: BenchFile, station: Station, interrupts: Interrupts) -> Iterator[DNPU]:
+    """The chip's driver on the station's instruments; at rest and closed afterwards, signals held meanwhile."""
     source, digitizer = roles(bench, station)
     section = bench.chip
     expected = {
@@ -122,7 +124,8 @@ def open_chip(bench: BenchFile, station: Station) -> Iterator[DNPU]:
     try:
         yield chip
     finally:
-        chip.close()
+        with interrupts.hold():
+            chip.close()
 
 
 def roles(bench: BenchFile, station: Station) -> tuple[VoltageSourceArray, Digitizer]:
@@ -175,6 +178,16 @@ def _adapter(role: str, known: dict[str, Any], instrument: Any, chip: ChipSectio
         f"chip.{role}: {instrument.name} is a {type(instrument).__name__}, which cannot serve as {role} yet; "
         f"there are adapters for {', '.join(known)}"
     )
+
+
+def _identify(name: str, instrument: Any, expected: str) -> None:
+    """Before anything is set: whether the instrument at the address is the one that was meant."""
+    answer = str(instrument.ask("*IDN?")).strip()
+    if expected not in answer:
+        raise IdentityError(
+            f"{name} at {instrument.address}: found {answer!r} where {expected!r} was expected; "
+            "check the address and the cables, nothing was driven"
+        )
 
 
 def _importable(name: str, dotted: str, path: Path) -> None:

@@ -12,6 +12,7 @@ from hil.errors import ConfigError, NotARun, StepError
 from hil.interrupts import Interrupts
 from hil.progress import Progress, Silent
 from hil.store import RunStore
+from hil.traffic import TrafficLog
 
 STEPS = ("sample", "fit", "search", "verify", "report")
 SAMPLING = "sampling"
@@ -40,6 +41,13 @@ class Session:
     ) -> None:
         self.store, self.experiment, self.bench, self.bench_path = store, experiment, bench, bench_path
         self.progress, self.interrupts = progress, interrupts
+        self.traffic: TrafficLog | None = None
+
+    def checkpoint(self) -> None:
+        """Where nothing is half done: stop here after a first SIGINT, or when the log could not be written."""
+        if self.traffic is not None:
+            self.traffic.check()
+        self.interrupts.checkpoint()
 
     @property
     def folder(self) -> Path:

@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Callable
-from typing import IO, Any
+from pathlib import Path
+from typing import Any
+
+from hil.store.files import room_for, write_all
 
 _INLINE = 200
 """Longer messages, and those that are not text, go to the side file."""
@@ -11,26 +14,47 @@ _INLINE = 200
 class TrafficLog:
     """Writes what passes over VISA: text as JSON lines, blocks to a binary side file by offset.
 
-    `emit` appends one event; `blocks` is the side file, opened for appending in binary.
+    `emit` appends one event; `path` is the side file. A log that cannot be written never comes between a
+    driver and its instrument, least of all on the way to the safe state: the failure is kept, nothing more
+    is logged, and `check` raises it where a session can act on it.
     """
 
-    def __init__(self, emit: Callable[..., None], blocks: IO[bytes]) -> None:
-        self._emit, self._blocks = emit, blocks
+    def __init__(self, emit: Callable[..., None], path: Path) -> None:
+        self._emit, self._path = emit, path
+        self._blocks = path.open("ab", buffering=0)
+        self._failure: Exception | None = None
 
     def attach(self, name: str, resource: Any) -> None:
         """Trace an open `pyvisa` resource, whose instrument is called `name`."""
         resource.visalib = TracedLibrary(resource.visalib, name, self)
 
+    def check(self) -> None:
+        """Raise what kept the log from being written, such as DiskFull."""
+        if self._failure is not None:
+            raise self._failure
+
+    def close(self) -> None:
+        """Let go of the side file."""
+        self._blocks.close()
+
     def sent(self, name: str, message: bytes, status: int) -> None:
-        """Record one write and the VISA status it ended with."""
+        """Record one write and the VISA status it ended with; never raises."""
+        if self._failure is not None:
+            return
+        try:
+            self._record(name, message, status)
+        except Exception as error:
+            self._failure = error
+
+    def _record(self, name: str, message: bytes, status: int) -> None:
         fields: dict[str, Any] = {"instrument": name, "t": time.monotonic()}
         if len(message) <= _INLINE and message.isascii():
             fields["text"] = message.decode("ascii").rstrip("\r\n")
         else:
             fields["head"] = message[:40].split(b"#")[0].decode("ascii", "replace")
             fields["block"] = [self._blocks.tell(), len(message)]
-            self._blocks.write(message)
-            self._blocks.flush()
+            with room_for(self._path):
+                write_all(self._blocks.fileno(), message)
         if status < 0:
             fields["status"] = status
         self._emit("write", **fields)

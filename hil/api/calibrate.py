@@ -25,6 +25,7 @@ def calibrate(target: Path | str, progress: Progress | None = None) -> Outcome:
     }
     with open_session(target, progress) as session, session.resumable():
         for name in STEPS:
+            session.checkpoint()
             # the report is cheap, and whatever was just done belongs in it
             if name == "report" or session.status(name) != "done":
                 steps[name](session)

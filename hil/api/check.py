@@ -76,7 +76,11 @@ def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResul
         found, station = _attempt("connection", lambda: stack.enter_context(open_station(description, path)))
         result.items.append(found)
         if station is not None:
-            source, digitizer = roles(description, station)
+            found, adapters = _attempt("adapters", lambda: roles(description, station))
+            if adapters is None:
+                result.items.append(found)
+                return result
+            source, digitizer = adapters
             result.items += _instruments(description, source, digitizer, station)
             result.items += _outputs(description, source)
     return result

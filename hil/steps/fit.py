@@ -105,7 +105,7 @@ def _train(session: Session, trainer: Trainer) -> None:
         session.store.write_json(f"{CHECKPOINT}.json", {**state.record, "tensors": tensors})
         session.store.metric("fit", epoch=epoch.epoch, validation_rmse_A=epoch.validation_rmse_A)
         session.progress.advance(f"validation {epoch.validation_rmse_A * 1e9:.3g} nA")
-        session.interrupts.checkpoint()
+        session.checkpoint()
     session.progress.finish()
 
 

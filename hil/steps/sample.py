@@ -57,15 +57,17 @@ def _table(session: Session, device: Device, plan: ReferencePlan) -> BatchTable:
 def _drive(session: Session, device: Device, plan: ReferencePlan, table: BatchTable) -> None:
     session.progress.start("sampling", plan.batches, table.committed)
     began, first = time.monotonic(), table.committed
+    # the chip's own count starts anew at every connection; the run's goes on
+    earlier_s = float(table.batch(first - 1, ("flags",)).meta["chip_time_s"]) if first else 0.0
     for k in range(first, plan.batches):
-        session.interrupts.checkpoint()
+        session.checkpoint()
         response = device.run(plan.stimulus(k)[None])
         flags = response.flags[0] | np.where(plan.useful(k), 0, Flag.LATE).astype(np.uint8)
         table.append(
             k,
             {"inputs": response.inputs[0], "outputs": response.outputs[0], "flags": flags},
             seed=session.experiment.seed,
-            meta={"reference": plan.is_reference(k), "chip_time_s": device.cost.chip_time_s},
+            meta={"reference": plan.is_reference(k), "chip_time_s": earlier_s + device.cost.chip_time_s},
         )
         rate = (k + 1 - first) * plan.samples_per_batch / (time.monotonic() - began)
         clipped = float(np.mean(flags & Flag.CLIPPED != 0))

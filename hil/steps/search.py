@@ -32,7 +32,7 @@ def search(session: Session) -> None:
         population = Search(surrogate.with_inputs(settings.inputs), wanted, plan)
         session.progress.start("searching", plan.steps)
         for step in population:
-            session.interrupts.checkpoint()
+            session.checkpoint()
             done = sum(share > 0 for share in step.success.values())
             session.progress.advance(f"{done} of {len(wanted)} tasks done by some start")
         session.progress.finish()

@@ -31,7 +31,7 @@ def verify(session: Session) -> None:
             for number, task in enumerate(wanted):
                 tried = []
                 for place, solution in enumerate(solutions[task.name]):
-                    session.interrupts.checkpoint()
+                    session.checkpoint()
                     rng = np.random.default_rng([session.experiment.seed, number, place])
                     tried.append(
                         verify_on(
