@@ -13,7 +13,7 @@ import numpy as np
 import pyvisa.errors
 from qcodes.validators import Numbers
 
-from drivers.errors import InstrumentError, InstrumentTimeout
+from drivers.errors import InstrumentError, InstrumentTimeout, ShapeError
 from drivers.response import Array
 from drivers.visa import Line
 
@@ -36,6 +36,10 @@ class Qdac2Source:
     def __init__(self, dac: "QDac2", trigger_output: int) -> None:
         self._dac: Any = dac
         self._line = Line(dac)
+        if not 1 <= trigger_output <= dac.n_external_outputs():
+            raise ShapeError(
+                f"there is no trigger output {trigger_output}; there are 1 to {dac.n_external_outputs()}"
+            )
         self._trigger_output = trigger_output
         self._trigger: Any = None
         self._lists: dict[int, Any] = {}
@@ -58,6 +62,10 @@ class Qdac2Source:
 
     def output_range(self, channel: int) -> tuple[float, float]:
         """Lowest and highest voltage of the channel's present range in V."""
+        if not 1 <= channel <= self._dac.n_channels():
+            raise ShapeError(
+                f"channel {channel} is not on {self.address}; it has 1 to {self._dac.n_channels()}"
+            )
         with self._line.exchange(f"asking the range of channel {channel}"):
             output = self._dac.channel(channel)
             if str(output.output_range()).strip().lower() == "low":

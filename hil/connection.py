@@ -23,6 +23,7 @@ from hil.errors import ConfigError
 from hil.interrupts import Interrupts
 from hil.session import Session
 from hil.traffic import TrafficLog
+from simulators.errors import SimulatorError
 
 SOURCES: dict[str, Callable[[Any, ChipSection], VoltageSourceArray]] = {
     "QDac2": lambda instrument, chip: Qdac2Source(instrument, chip.trigger.output)
@@ -86,7 +87,7 @@ def open_station(bench: BenchFile, path: Path) -> Iterator[Station]:
                 with redirect_stdout(io.StringIO()):  # QCoDeS greets on stdout, where JSON goes
                     instrument: Any = station.load_instrument(name)
                 _identify(name, instrument, bench.chip.expect.get(name, ""))
-            except InstrumentError:
+            except (InstrumentError, SimulatorError):
                 raise
             except Exception as error:
                 raise _unreachable(name, section.address, error) from error
@@ -100,7 +101,6 @@ def open_station(bench: BenchFile, path: Path) -> Iterator[Station]:
 @contextmanager
 def open_chip(bench: BenchFile, station: Station, interrupts: Interrupts) -> Iterator[DNPU]:
     """The chip's driver on the station's instruments; at rest and closed afterwards, signals held meanwhile."""
-    source, digitizer = roles(bench, station)
     section = bench.chip
     expected = {
         role: section.expect[name]
@@ -108,6 +108,7 @@ def open_chip(bench: BenchFile, station: Station, interrupts: Interrupts) -> Ite
         if name in section.expect
     }
     try:
+        source, digitizer = roles(bench, station)
         chip = DNPU(
             section.name,
             source,
@@ -193,7 +194,9 @@ def _identify(name: str, instrument: Any, expected: str) -> None:
 def _importable(name: str, dotted: str, path: Path) -> None:
     module, _, kind = dotted.rpartition(".")
     try:
-        getattr(import_module(module), kind)
+        driver = getattr(import_module(module), kind)
+        if not (isinstance(driver, type) and issubclass(driver, Instrument)):
+            raise ImportError("it is no QCoDeS instrument")
     except (ImportError, AttributeError) as error:
         raise ConfigError(
             f"{path}: station.instruments.{name}.type: {dotted!r} cannot be imported ({error}); "

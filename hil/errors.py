@@ -11,6 +11,7 @@
         ├── RunBusy (BlockingIOError)       another process is writing to the run
         ├── RunConflict (ValueError)        what is asked does not fit what the run already holds
         ├── StepError (RuntimeError)        a step that cannot run now
+        ├── Unwritable (OSError)            the folder for runs cannot be written to
         └── DiskFull (OSError)              no room for what was to be written; the run is whole
 
 What travels to the shell is `exit_status`: see `hil.cli.exit_codes`. A stop that was asked for by a signal
@@ -59,6 +60,8 @@ class DamagedRun(RunError, ValueError):
 class RunBusy(RunError, BlockingIOError):
     """Another process is writing to the run."""
 
+    exit_status = 2
+
 
 class RunConflict(RunError, ValueError):
     """What is asked does not fit what the run already holds."""
@@ -68,6 +71,12 @@ class StepError(RunError, RuntimeError):
     """A step cannot run now."""
 
     exit_status = 2
+
+
+class Unwritable(RunError, OSError):
+    """The folder for runs cannot be written to."""
+
+    exit_status = 4
 
 
 class DiskFull(RunError, OSError):

@@ -1,18 +1,22 @@
 """An open run: its store, its two files, and what its steps share."""
 
-import hashlib
+import json
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from calibration.errors import CalibrationError, PlanError
 from hil.config import BenchFile, ExperimentFile, load_bench, load_experiment
-from hil.errors import ConfigError, NotARun, StepError
+from hil.config.yaml_file import load
+from hil.errors import ConfigError, NotARun, RunError, StepError, Unwritable
 from hil.interrupts import Interrupts
 from hil.progress import Progress, Silent
 from hil.store import RunStore
 from hil.traffic import TrafficLog
+from simulators.yaml_source import YamlSource
 
 STEPS = ("sample", "fit", "search", "verify", "report")
 SAMPLING = "sampling"
@@ -73,7 +77,10 @@ class Session:
             yield
         except BaseException as error:
             self.progress.finish()
-            error.add_note(f"the run is whole and can be resumed: hil calibrate {self.folder}")
+            # what the files ask for, or what is missing, does not come right by going on
+            if isinstance(error, OSError) or not isinstance(error, Exception):
+                command = f"hil calibrate {shlex.quote(str(self.folder))}"
+                error.add_note(f"the run is whole and can be resumed: {command}")
             raise
 
     def note(self, section: str, figures: dict[str, Any]) -> None:
@@ -83,8 +90,10 @@ class Session:
         self.store.write_json("metrics.json", metrics)
 
     def metrics(self) -> dict[str, Any]:
-        """Every figure so far."""
-        return self.store.read_json("metrics.json") if (self.folder / "metrics.json").exists() else {}
+        """Every figure so far; DamagedRun where a step is done and its figures are gone."""
+        begun = any(state.status == "done" for state in self.store.state.values())
+        there = (self.folder / "metrics.json").exists()
+        return self.store.read_json("metrics.json") if begun or there else {}
 
 
 @contextmanager
@@ -107,18 +116,37 @@ def open_session(
     bench_path = (path.parent / experiment.bench).resolve()
     bench = load_bench(bench_path)
     check_together(experiment, bench, path)
+    check_feasible(experiment, bench, path)
     folder = _folder(path.parent / experiment.runs, experiment.name)
-    with (
-        RunStore.create(
+    with _begun(folder, experiment, path, bench_path) as store, Interrupts() as interrupts:
+        yield Session(store, experiment, bench, folder / "bench.yaml", shown, interrupts)
+
+
+def _begun(folder: Path, experiment: ExperimentFile, path: Path, bench_path: Path) -> RunStore:
+    try:
+        return RunStore.create(
             folder,
             name=experiment.name,
             seed=experiment.seed,
-            files={"experiment.yaml": path, "bench.yaml": bench_path},
+            files={"experiment.yaml": path, "bench.yaml": _standing_alone(bench_path)},
             bench_path=str(bench_path),
-        ) as store,
-        Interrupts() as interrupts,
-    ):
-        yield Session(store, experiment, bench, bench_path, shown, interrupts)
+        )
+    except RunError:
+        raise
+    except OSError as error:
+        raise Unwritable(
+            f"no run can be written to {folder.parent}: {error.strerror}; choose another `runs:`"
+        ) from None
+
+
+def _standing_alone(bench_path: Path) -> str:
+    """The bench file's text for a run's folder: what it names relative to itself is named absolutely."""
+    text, source = bench_path.read_text(encoding="utf-8"), YamlSource.read(bench_path)
+    file = source.node(("emulator", "chip", "file"))
+    if file is None:
+        return text
+    absolute = json.dumps(str((bench_path.parent / str(file.value)).resolve()))
+    return text[: file.start_mark.index] + absolute + text[file.end_mark.index :]
 
 
 def _resumed(store: RunStore, progress: Progress, interrupts: Interrupts) -> Session:
@@ -128,18 +156,9 @@ def _resumed(store: RunStore, progress: Progress, interrupts: Interrupts) -> Ses
             "read it with `hil runs` and `hil export`"
         )
     experiment = load_experiment(store.folder / "experiment.yaml")
+    # the chip in the emulator, if any, is wanted only by what connects to it
     copy = store.folder / "bench.yaml"
-    original = Path(store.manifest["bench_path"])
-    # What the bench file names relative to itself (a stored chip) lies beside the original, not the copy.
-    same = original.exists() and _digest(original) == _digest(copy)
-    return Session(
-        store,
-        experiment,
-        load_bench(original if same else copy),
-        original if same else copy,
-        progress,
-        interrupts,
-    )
+    return Session(store, experiment, load(copy, BenchFile), copy, progress, interrupts)
 
 
 def check_together(experiment: ExperimentFile, bench: BenchFile, path: Path) -> None:
@@ -168,6 +187,36 @@ def check_together(experiment: ExperimentFile, bench: BenchFile, path: Path) -> 
             )
 
 
+def check_feasible(experiment: ExperimentFile, bench: BenchFile, path: Path) -> None:
+    """ConfigError for a plan that cannot be carried out: found on paper, before anything is driven."""
+    from hil.plans import sampled_channels, sampling_plan
+    from hil.steps.search import tasks
+    from hil.steps.verify import plateaus
+
+    chip, sampling = bench.chip, experiment.sampling
+    section = "sampling"
+    try:
+        plan = sampling_plan(sampling, sampled_channels(chip), chip.sample_rate, experiment.seed)
+        useful = int(plan.useful(0).sum())
+        held_back = 2 * max(1, round(0.1 * sampling.batches))
+        if sampling.waveform == "sobol" and sampling.plateau > sampling.batch_time:
+            raise PlanError(
+                f"a plateau of {sampling.plateau:g} s does not fit a batch_time of {sampling.batch_time:g} s"
+            )
+        if sampling.batches < 3 or useful < 8 or (sampling.batches - held_back) * useful < 100:
+            raise PlanError(
+                f"{sampling.batches} batches of {useful} useful samples are too few to fit, stop and test a "
+                "surrogate; ask for 3 batches or more and a longer batch_time"
+            )
+        section = "search"
+        wanted = tasks(experiment)
+        section = "verify"
+        for task in wanted:
+            plateaus(experiment, chip, task)
+    except CalibrationError as error:
+        raise ConfigError(f"{path}: {section}: {error}") from None
+
+
 def _folder(runs: Path, name: str) -> Path:
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
     folder, count = runs / stem, 1
@@ -175,7 +224,3 @@ def _folder(runs: Path, name: str) -> Path:
         count += 1
         folder = runs / f"{stem}-{count}"
     return folder
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

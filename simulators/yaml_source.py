@@ -67,6 +67,15 @@ class YamlSource:
                 return line
         return line
 
+    def node(self, where: Sequence[str]) -> yaml.Node | None:
+        """The node at `where` in nested mappings, None where there is none."""
+        node: yaml.Node | None = self.root
+        for step in where:
+            if not isinstance(node, yaml.MappingNode):
+                return None
+            node = next((value for key, value in node.value if key.value == step), None)
+        return node
+
     def place(self, where: Sequence[Hashable], message: str) -> str:
         """A message with file, line and key before it."""
         key = ".".join(str(step) for step in where)

@@ -19,7 +19,7 @@ from hil.config import BenchFile, ExperimentFile, load_bench, load_experiment
 from hil.config.bench import ChipSection
 from hil.connection import electrodes, joint_limits, open_station, readout, roles
 from hil.plans import sampled_channels, sampling_plan
-from hil.session import check_together
+from hil.session import check_feasible, check_together
 
 OK, USAGE, SAFETY, INSTRUMENT = 0, 2, 3, 4
 _AT_REST_V = 1e-3
@@ -70,13 +70,14 @@ def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResul
     settings = load_experiment(plan_path) if experiment is not None or plan_path.exists() else None
     if settings is not None:
         check_together(settings, description, plan_path)
+        check_feasible(settings, description, plan_path)
     result = CheckResult([Item("files", True, f"{path}" + (f", {plan_path}" if settings else ""))])
     result.items += _on_paper(description, settings)
     with ExitStack() as stack:
         found, station = _attempt("connection", lambda: stack.enter_context(open_station(description, path)))
         result.items.append(found)
         if station is not None:
-            found, adapters = _attempt("adapters", lambda: roles(description, station))
+            found, adapters = _attempt("adapters", lambda: roles(description, station), USAGE)
             if adapters is None:
                 result.items.append(found)
                 return result

@@ -34,6 +34,8 @@ def export(run: "RunStore | Path | str", path: Path | str, *, overwrite: bool = 
         raise ConfigError(f"cannot export to {path.name!r}: the suffix must be one of {', '.join(_WRITERS)}")
     if path.exists() and not overwrite:
         raise ConfigError(f"{path} is there already: remove it, choose another name, or ask to overwrite it")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path.parent} is not a folder; make it, or choose another place")
     store = run if isinstance(run, RunStore) else RunStore.open(run)
     tables = {name: store.table(name) for name in store.tables}
     if not tables:

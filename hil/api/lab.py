@@ -22,6 +22,8 @@ def init(kind: str, folder: Path | str, chip: Path | str | None = None) -> list[
     if kind not in KINDS:
         raise ConfigError(f"no kind of chip {kind!r}; there is {', '.join(KINDS)}")
     target = Path(folder)
+    if target.exists() and not target.is_dir():
+        raise ConfigError(f"{target} is a file; name a folder")
     examples = sorted(files("hil").joinpath("examples", kind).iterdir(), key=lambda file: file.name)
     written = [target / example.name for example in examples]
     for path in written:

@@ -35,6 +35,9 @@ def options(
 ) -> None:
     """Calibrate unconventional computing chips on a real bench or an emulated one."""
     level = {0: logging.ERROR, 1: logging.INFO}.get(verbose, logging.DEBUG)
+    if not verbose:  # their errors reach the user as one sentence of ours, not as a traceback of theirs
+        for noisy in ("qcodes", "pyvisa"):
+            logging.getLogger(noisy).setLevel(logging.CRITICAL)
     logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
 
 
@@ -79,11 +82,17 @@ def check(
 
 
 @app.command(epilog="Example: hil station bench.yaml > station.yaml")
-def station(bench: Annotated[Path, typer.Argument(help="A bench file.")]) -> None:
-    """Print the bench's instruments as a QCoDeS Station configuration."""
+def station(bench: Annotated[Path, typer.Argument(help="A bench file.")], json: Json = False) -> None:
+    """Print the bench's instruments as a QCoDeS Station configuration, in YAML or JSON."""
     import hil
 
-    sys.stdout.write(hil.station(bench))
+    text = hil.station(bench)
+    if json:
+        import yaml
+
+        print_json(yaml.safe_load(text))
+    else:
+        sys.stdout.write(text)
 
 
 @app.command(
@@ -211,7 +220,7 @@ def _tell(document: Any, json: bool, text: Any) -> None:
     if json:
         print_json(document)
     else:
-        stderr.print(text, soft_wrap=isinstance(text, str))  # a path must survive being copied
+        stderr.print(text, soft_wrap=isinstance(text, str), crop=False)  # a path must survive being copied
 
 
 def _finish(result: Any, json: bool) -> None:
@@ -248,4 +257,8 @@ def _end(error: BaseException) -> None:
             stderr.print(escape(note), soft_wrap=True)
         if logging.getLogger().isEnabledFor(logging.INFO):
             stderr.print_exception()
+    if "--json" in sys.argv and not isinstance(error, KeyboardInterrupt):
+        notes = list(dict.fromkeys(getattr(error, "__notes__", ())))
+        told = {"type": type(error).__name__, "message": str(error), "notes": notes}
+        print_json({"error": told, "exit_code": exit_code(error)})
     sys.exit(exit_code(error))

@@ -92,7 +92,7 @@ def runs_table(runs: Sequence["RunSummary"], folder: Path) -> RenderableType:
     for run in runs:
         if run.problem is None:
             table.add_row(*_run_row(run))
-    problems = [_unbroken(f"{run.folder.name}: {run.problem}") for run in runs if run.problem is not None]
+    problems = [_unbroken(f"{run.problem}") for run in runs if run.problem is not None]
     return Group(table, *problems)
 
 

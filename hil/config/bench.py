@@ -1,5 +1,6 @@
 """The bench file: the instruments, the chip as the lab knows it and, if any, its emulator."""
 
+from importlib.util import find_spec
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -60,7 +61,9 @@ class ElectrodeSection(Section):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if not -inf < self.low <= 0 <= self.high < inf or self.low == self.high:
+        if self.low >= self.high:
+            raise ValueError(f"low, {self.low:g} V, is not below high, {self.high:g} V; exchange them?")
+        if not -inf < self.low <= 0 <= self.high < inf:
             raise ValueError(
                 f"the range {self.low:g} V to {self.high:g} V does not hold 0 V, the rest voltage; widen it"
             )
@@ -186,6 +189,11 @@ class BenchFile(Section):
         for name in self.chip.expect:
             if name not in self.station.instruments:
                 raise ValueError(f"chip.expect names {name!r}, which station.instruments does not hold")
+        backend = self.visa.rpartition("@")[2] if "@" in self.visa else "ivi"
+        if backend != "ivi" and find_spec(f"pyvisa_{backend}") is None:
+            raise ValueError(
+                f"visa is {self.visa!r}, but there is no module pyvisa_{backend}; install it or correct it"
+            )
         if self.visa == "@hil" and self.emulator is None:
             raise ValueError("visa is '@hil' but there is no emulator section; add one or name the real VISA")
         return self

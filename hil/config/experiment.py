@@ -91,6 +91,8 @@ class SearchSection(Section):
             raise ValueError(f"{twice[0]} is asked for twice; give each task its own name")
         if self.gates and len(self.inputs) != 2:
             raise ValueError(f"Boolean gates take two inputs, not {len(self.inputs)}; use truth_tables")
+        if len(set(self.inputs)) != len(self.inputs):
+            raise ValueError(f"inputs {self.inputs} name an electrode twice; give each input its own")
         if self.levels[0] == self.levels[1]:
             raise ValueError("the two logic levels are the same voltage")
         return self
@@ -121,7 +123,7 @@ class ExperimentFile(Section):
     name: str = Field(pattern=r"^[\w.-]+$")
     bench: str = "bench.yaml"
     runs: str = "runs"
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     sampling: SamplingSection = SamplingSection()
     surrogate: SurrogateSection = SurrogateSection()
     search: SearchSection

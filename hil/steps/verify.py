@@ -4,9 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from calibration.tasks.verification import Acceptance, Verification
+from calibration.tasks.task import Task
+from calibration.tasks.verification import Acceptance, PlateauPlan, Verification, plan_plateaus
 from calibration.tasks.verification import verify as verify_on
+from hil.config import ExperimentFile
+from hil.config.bench import ChipSection
 from hil.connection import connect
+from hil.plans import sampled_channels
 from hil.session import Session
 from hil.steps.search import solutions_of, tasks
 
@@ -51,6 +55,20 @@ def verify(session: Session) -> None:
             session.progress.finish()
         session.store.write_json(TRACES, traces)
         session.note("tasks", results)
+
+
+def plateaus(experiment: ExperimentFile, chip: ChipSection, task: Task) -> PlateauPlan:
+    """The plateaus that a task will be verified with; PlanError where they cannot be driven or read."""
+    settings = experiment.verify
+    return plan_plateaus(
+        task,
+        sampled_channels(chip).select(experiment.search.inputs),
+        chip.sample_rate,
+        plateau_s=settings.plateau,
+        settling_s=chip.readout.settling,
+        repeats=settings.repeats,
+        rng=np.random.default_rng(experiment.seed),
+    )
 
 
 def _summary(tried: list[Verification], solutions: list[Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
