@@ -102,11 +102,6 @@ def open_station(bench: BenchFile, path: Path) -> Iterator[Station]:
 def open_chip(bench: BenchFile, station: Station, interrupts: Interrupts) -> Iterator[DNPU]:
     """The chip's driver on the station's instruments; at rest and closed afterwards, signals held meanwhile."""
     section = bench.chip
-    expected = {
-        role: section.expect[name]
-        for role, name in (("source", section.source), ("digitizer", section.digitizer))
-        if name in section.expect
-    }
     try:
         source, digitizer = roles(bench, station)
         chip = DNPU(
@@ -118,7 +113,6 @@ def open_chip(bench: BenchFile, station: Station, interrupts: Interrupts) -> Ite
             sample_rate_Hz=section.sample_rate,
             aperture_s=section.aperture,
             joint=joint_limits(section),
-            expect=expected,
         )
     except (EnvelopeError, ShapeError) as error:  # nothing moves here: it is the description that is wrong
         raise ConfigError(f"{bench.name}: chip: {error}") from error

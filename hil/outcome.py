@@ -1,7 +1,7 @@
 """What a command hands back."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ class Outcome:
     metrics: Mapping[str, Any]
     missed: tuple[str, ...] = ()
     report: Path | None = None
-    warnings: tuple[str, ...] = field(default_factory=tuple)
 
     @property
     def exit_code(self) -> int:

@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from calibration.errors import CalibrationError, PlanError
 from hil.config import BenchFile, ExperimentFile, load_bench, load_experiment
 from hil.config.yaml_file import load
-from hil.errors import ConfigError, NotARun, RunError, StepError, Unwritable
+from hil.errors import NotARun, RunError, StepError, Unwritable
+from hil.feasible import check_feasible, check_together
 from hil.interrupts import Interrupts
 from hil.progress import Progress, Silent
 from hil.store import RunStore
@@ -159,62 +159,6 @@ def _resumed(store: RunStore, progress: Progress, interrupts: Interrupts) -> Ses
     # the chip in the emulator, if any, is wanted only by what connects to it
     copy = store.folder / "bench.yaml"
     return Session(store, experiment, load(copy, BenchFile), copy, progress, interrupts)
-
-
-def check_together(experiment: ExperimentFile, bench: BenchFile, path: Path) -> None:
-    """ConfigError where the experiment asks for what the bench does not have."""
-    electrodes = bench.chip.electrodes
-    for name in experiment.search.inputs:
-        if name not in electrodes:
-            raise ConfigError(f"{path}: search.inputs names {name!r}; the bench has {', '.join(electrodes)}")
-    wanted = [
-        (f"search.levels of {name}", name, level)
-        for name in experiment.search.inputs
-        for level in experiment.search.levels
-    ]
-    wanted += [
-        (f"search.points {item.name!r}", name, value)
-        for item in experiment.search.points
-        for point in item.points
-        for name, value in zip(experiment.search.inputs, point, strict=False)
-    ]
-    for what, name, value in wanted:
-        low, high = electrodes[name].low, electrodes[name].high
-        if not low <= value <= high:
-            raise ConfigError(
-                f"{path}: {what}: {value:g} V is outside {name}'s range {low:g} V to {high:g} V; "
-                "choose one inside"
-            )
-
-
-def check_feasible(experiment: ExperimentFile, bench: BenchFile, path: Path) -> None:
-    """ConfigError for a plan that cannot be carried out: found on paper, before anything is driven."""
-    from hil.plans import sampled_channels, sampling_plan
-    from hil.steps.search import tasks
-    from hil.steps.verify import plateaus
-
-    chip, sampling = bench.chip, experiment.sampling
-    section = "sampling"
-    try:
-        plan = sampling_plan(sampling, sampled_channels(chip), chip.sample_rate, experiment.seed)
-        useful = int(plan.useful(0).sum())
-        held_back = 2 * max(1, round(0.1 * sampling.batches))
-        if sampling.waveform == "sobol" and sampling.plateau > sampling.batch_time:
-            raise PlanError(
-                f"a plateau of {sampling.plateau:g} s does not fit a batch_time of {sampling.batch_time:g} s"
-            )
-        if sampling.batches < 3 or useful < 8 or (sampling.batches - held_back) * useful < 100:
-            raise PlanError(
-                f"{sampling.batches} batches of {useful} useful samples are too few to fit, stop and test a "
-                "surrogate; ask for 3 batches or more and a longer batch_time"
-            )
-        section = "search"
-        wanted = tasks(experiment)
-        section = "verify"
-        for task in wanted:
-            plateaus(experiment, chip, task)
-    except CalibrationError as error:
-        raise ConfigError(f"{path}: {section}: {error}") from None
 
 
 def _folder(runs: Path, name: str) -> Path:

@@ -77,5 +77,4 @@ def outcome(session: Session) -> Outcome:
         metrics=metrics,
         missed=missed(session.experiment, metrics),
         report=page if page.exists() else None,
-        warnings=tuple(metrics.get("warnings", {}).get("messages", ())),
     )

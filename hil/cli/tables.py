@@ -9,13 +9,14 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from hil.session import STEPS
+
 if TYPE_CHECKING:
     from hil.api.check import CheckResult
     from hil.outcome import Outcome
     from hil.store.index import RunSummary
 
 _STYLE = {"done": "green", "failed": "red", "interrupted": "yellow", "running": "cyan", "pending": "dim"}
-STEPS = ("sample", "fit", "search", "verify", "report")
 
 
 def nano(value: float | None) -> str:
@@ -37,7 +38,6 @@ def outcome_table(outcome: "Outcome") -> RenderableType:
         lines.append(_tasks(tasks))
     elif metrics.get("solutions"):
         lines.append(_solutions(metrics["solutions"]))
-    lines += [Text.from_markup(f"[yellow]warning[/]: {escape(text)}") for text in outcome.warnings]
     failed = {name: task["reason"] for name, task in (tasks or {}).items() if not task["passed"]}
     lines += [
         Text.from_markup(f"[yellow]{name} fails[/]: {escape(reason)}") for name, reason in failed.items()
@@ -92,7 +92,7 @@ def runs_table(runs: Sequence["RunSummary"], folder: Path) -> RenderableType:
     for run in runs:
         if run.problem is None:
             table.add_row(*_run_row(run))
-    problems = [_unbroken(f"{run.problem}") for run in runs if run.problem is not None]
+    problems = [_unbroken(run.problem) for run in runs if run.problem is not None]
     return Group(table, *problems)
 
 

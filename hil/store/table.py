@@ -152,6 +152,11 @@ class BatchTable:
         """The seed of each committed batch."""
         return tuple(record["seed"] for record in self._records)
 
+    @property
+    def metas(self) -> tuple[Mapping[str, Any], ...]:
+        """What was noted about each committed batch; needs none of its data."""
+        return tuple(record["meta"] for record in self._records)
+
     def refresh(self) -> None:
         """Read the commit marker again: a reader sees what its writer has committed since.
 

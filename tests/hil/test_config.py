@@ -10,7 +10,7 @@ from hil.config import load_bench, load_experiment
 from hil.config.bench import BenchFile, station_configuration
 from hil.config.yaml_file import load
 from hil.errors import ConfigError
-from hil.session import check_together
+from hil.feasible import check_together
 
 
 @pytest.fixture
