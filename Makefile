@@ -32,7 +32,7 @@ reproduce: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,tcpip]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,tcpip,serial,nidaqmx]'
 	touch $@
 
 clean:

@@ -13,6 +13,10 @@ class NothingToRead(Exception):
         self.ready_at = ready_at
 
 
+class Disconnected(Exception):
+    """The line to the instrument is down: a door reports a lost connection, and a new one may work again."""
+
+
 class VirtualInstrument(ABC):
     """A stateful object on a virtual clock that takes bytes and gives bytes.
 
@@ -25,7 +29,10 @@ class VirtualInstrument(ABC):
 
     @abstractmethod
     def write(self, data: bytes, end: bool = True) -> None:
-        """Take bytes from the controller; `end` says that the transport marked the end of the message."""
+        """Take bytes from the controller; `end` says that the transport marked the end of the message.
+
+        May raise Disconnected, as may every other method here.
+        """
 
     @abstractmethod
     def read(self, limit: int) -> tuple[bytes, bool]:
