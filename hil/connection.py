@@ -18,7 +18,7 @@ from drivers.keysight_digitizer import KeysightDigitizer
 from drivers.layout import Electrode, JointLimits, Readout, Reference
 from drivers.qdac2_source import Qdac2Source
 from drivers.roles import Digitizer, VoltageSourceArray
-from hil.config.bench import BenchFile, ChipSection, station_configuration
+from hil.config.bench import BenchFile, ChipSection, RackFile, station_configuration
 from hil.errors import ConfigError
 from hil.interrupts import Interrupts
 from hil.session import Session
@@ -76,8 +76,9 @@ class Undisturbed:
 
 
 @contextmanager
-def open_station(bench: BenchFile, path: Path) -> Iterator[Station]:
+def open_station(bench: RackFile, path: Path) -> Iterator[Station]:
     """A QCoDeS Station with all the bench's instruments open; they are closed afterwards."""
+    expect = bench.chip.expect if bench.chip else {}
     station = Station(default=False)
     station.load_config(station_configuration(bench, path))
     try:
@@ -86,7 +87,7 @@ def open_station(bench: BenchFile, path: Path) -> Iterator[Station]:
             try:
                 with redirect_stdout(io.StringIO()):  # QCoDeS greets on stdout, where JSON goes
                     instrument: Any = station.load_instrument(name)
-                _identify(name, instrument, bench.chip.expect.get(name, ""))
+                _identify(name, instrument, expect.get(name, ""))
             except (InstrumentError, SimulatorError):
                 raise
             except Exception as error:

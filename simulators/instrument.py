@@ -1,8 +1,10 @@
 """The seam between an emulated instrument and the doors to it."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from simulators.clock import VirtualClock
+from simulators.instruments.terminals import Terminals
 
 
 class NothingToRead(Exception):
@@ -21,11 +23,20 @@ class VirtualInstrument(ABC):
     """A stateful object on a virtual clock that takes bytes and gives bytes.
 
     A door (the PyVISA backend, a socket, a pseudo-terminal) calls these methods and nothing else; what the
-    instrument is wired to reaches it through its terminals, not through here.
+    instrument is wired to reaches it through its terminals.
+
+    Attributes:
+        title: maker, model and what it is, for lists of instruments.
+        stock_driver: dotted name of the QCoDeS driver that it satisfies, empty if there is none.
+        terminals: its sockets; none unless a subclass has some.
     """
+
+    title: ClassVar[str] = ""
+    stock_driver: ClassVar[str] = ""
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
+        self.terminals = Terminals()
 
     @abstractmethod
     def write(self, data: bytes, end: bool = True) -> None:

@@ -17,7 +17,7 @@ from drivers.layout import build_envelope
 from drivers.roles import Digitizer, VoltageSourceArray
 from hil.cli.exit_codes import INSTRUMENT, OK, SAFETY, USAGE
 from hil.config import BenchFile, ExperimentFile, load_bench, load_experiment
-from hil.config.bench import ChipSection
+from hil.config.bench import ChipSection, RackFile, load_rack
 from hil.connection import electrodes, joint_limits, open_station, readout, roles
 from hil.feasible import check_feasible, check_together
 from hil.plans import sampled_channels, sampling_plan
@@ -60,11 +60,15 @@ class CheckResult:
 def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResult:
     """Connect, identify, self-test, compare limits and dry-run the plan of `experiment`.
 
-    Only questions are sent, and the digitizer's own settings: no output of the source moves. Without
+    Only questions are sent, and the digitizer's own settings: no output of the source moves. A rack without
+    a chip is opened and asked who is there. Without
     `experiment`, experiment.yaml beside the bench file is taken if there is one. Raises ConfigError for files
     that cannot be used; what the instruments say is in the result.
     """
     path = Path(bench)
+    rack = load_rack(path)
+    if rack.chip is None:
+        return _check_rack(rack, path)
     description = load_bench(path)
     plan_path = Path(experiment) if experiment is not None else path.with_name("experiment.yaml")
     settings = load_experiment(plan_path) if experiment is not None or plan_path.exists() else None
@@ -84,6 +88,20 @@ def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResul
             source, digitizer = adapters
             result.items += _instruments(description, source, digitizer, station)
             result.items += _outputs(description, source)
+    return result
+
+
+def _check_rack(rack: RackFile, path: Path) -> CheckResult:
+    """A rack without a chip: its instruments are opened and asked who they are."""
+    result = CheckResult([Item("files", True, str(path))])
+    with ExitStack() as stack:
+        found, station = _attempt("connection", lambda: stack.enter_context(open_station(rack, path)))
+        result.items.append(found)
+        for name in rack.station.instruments if station is not None else ():
+            instrument: Any = station.components[name]
+            result.items.append(
+                _attempt(f"identity of {name}", lambda one=instrument: str(one.ask("*IDN?")).strip())[0]  # type: ignore[misc]
+            )
     return result
 
 

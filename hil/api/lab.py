@@ -78,7 +78,7 @@ def demo(folder: Path | str = "runs/demo", progress: Progress | None = None) -> 
 
 def station(bench: Path | str) -> str:
     """The instruments of a bench file as YAML for `qcodes.station.Station`."""
-    from hil.config.bench import load_bench, station_configuration
+    from hil.config.bench import load_rack, station_configuration
 
     path = Path(bench)
-    return station_configuration(load_bench(path), path)
+    return station_configuration(load_rack(path), path)

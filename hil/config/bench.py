@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -167,28 +167,20 @@ class ChipSection(Section):
         return self
 
 
-class BenchFile(Section):
-    """A whole bench file. `emulator` is opaque here: only `simulators.bench` may look into it."""
+class RackFile(Section):
+    """A bench file, with a chip or without. `emulator` is opaque here: only `simulators.bench` may look into it."""
 
     format: Literal["hil-bench/1"]
     name: str
     visa: str = ""
     station: StationSection
-    chip: ChipSection
+    chip: ChipSection | None = None
     emulator: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _wired(self) -> Self:
-        for role in ("source", "digitizer"):
-            instrument = getattr(self.chip, role)
-            if instrument not in self.station.instruments:
-                raise ValueError(
-                    f"chip.{role} is {instrument!r}, which station.instruments does not hold "
-                    f"({', '.join(self.station.instruments)})"
-                )
-        for name in self.chip.expect:
-            if name not in self.station.instruments:
-                raise ValueError(f"chip.expect names {name!r}, which station.instruments does not hold")
+        if self.chip is not None:
+            self._check_roles(self.chip)
         backend = self.visa.rpartition("@")[2] if "@" in self.visa else "ivi"
         if backend != "ivi" and find_spec(f"pyvisa_{backend}") is None:
             raise ValueError(
@@ -198,13 +190,43 @@ class BenchFile(Section):
             raise ValueError("visa is '@hil' but there is no emulator section; add one or name the real VISA")
         return self
 
+    def _check_roles(self, chip: ChipSection) -> None:
+        for role in ("source", "digitizer"):
+            instrument = getattr(chip, role)
+            if instrument not in self.station.instruments:
+                raise ValueError(
+                    f"chip.{role} is {instrument!r}, which station.instruments does not hold "
+                    f"({', '.join(self.station.instruments)})"
+                )
+        for name in chip.expect:
+            if name not in self.station.instruments:
+                raise ValueError(f"chip.expect names {name!r}, which station.instruments does not hold")
+
+
+class BenchFile(RackFile):
+    """A bench file with a chip on it, as a session needs one."""
+
+    chip: ChipSection
+
+
+Rack = TypeVar("Rack", bound=RackFile)
+
 
 def load_bench(path: Path) -> BenchFile:
-    """Read a bench file; ConfigError names file, line, key, value and remedy.
+    """Read a bench file with a chip; ConfigError names file, line, key, value and remedy.
 
     The emulator section, where there is one, is checked by the emulator's own reader.
     """
-    bench = load(path, BenchFile)
+    return _load(path, BenchFile)
+
+
+def load_rack(path: Path) -> RackFile:
+    """Read a bench file that needs no chip; otherwise as `load_bench`."""
+    return _load(path, RackFile)
+
+
+def _load(path: Path, kind: type[Rack]) -> Rack:
+    bench = load(path, kind)
     if bench.emulator is not None:
         from hil.errors import ConfigError
         from simulators.bench import load as load_emulated
@@ -217,7 +239,7 @@ def load_bench(path: Path) -> BenchFile:
     return bench
 
 
-def station_configuration(bench: BenchFile, path: Path) -> str:
+def station_configuration(bench: RackFile, path: Path) -> str:
     """The instruments as YAML that `qcodes.station.Station` loads, with the VISA library filled in."""
     instruments = {}
     for name, section in bench.station.instruments.items():

@@ -10,7 +10,6 @@ import numpy as np
 from pydantic import ValidationError
 
 from simulators.bench.analog.amplifier import Amplifier, AmplifierFacts
-from simulators.bench.analog.currents import ObservedChip
 from simulators.bench.chips import Specimen, make_specimen
 from simulators.bench.config import AmplifierConfig, EmulatorConfig, LinkConfig
 from simulators.bench.wires import Wire, read_wire
@@ -18,13 +17,14 @@ from simulators.bench.wiring import Wiring
 from simulators.clock import VirtualClock
 from simulators.errors import BenchError, SourceError
 from simulators.instrument import VirtualInstrument
-from simulators.instruments.catalogue import PERSONALITIES, make_instrument
-from simulators.instruments.keysight_34465a.personality import Keysight34465A
-from simulators.instruments.qdac2.personality import QDac2
+from simulators.instruments.catalogue import make_instrument
+from simulators.instruments.terminals import Terminals
 from simulators.yaml_source import YamlSource
 
 _RESOLUTION = 0.1
 """Of the amplifier's time constant: what it cannot see, the chip is not asked for."""
+_DIRECT_RESOLUTION_s = 10e-6
+"""For a chip that is read without an amplifier."""
 
 Fault = Callable[[tuple[str | int, ...], str], BenchError]
 
@@ -34,18 +34,17 @@ class EmulatedBench:
     """A bench that is switched on. Everything but `resources`, `clock` and `link` is for tests only.
 
     Attributes:
-        resources: the instruments by VISA resource name.
-        instruments: the same by the bench file's names.
-        chip: what answers for the chip, imperfections included.
+        resources: the instruments that speak, by VISA resource name.
+        instruments: all of them by the bench file's names, each a `Personality`.
+        specimen: the chip, imperfections included; None on a bench without one, as with `amplifier`.
     """
 
     clock: VirtualClock
     resources: dict[str, VirtualInstrument]
     link: LinkConfig
-    instruments: dict[str, QDac2 | Keysight34465A]
-    electrodes: tuple[str, ...]
-    chip: ObservedChip
-    amplifier: Amplifier
+    instruments: dict[str, Any]
+    specimen: Specimen | None
+    amplifier: Amplifier | None
     wires: tuple[Wire, ...]
 
 
@@ -99,35 +98,36 @@ def generator(seed: int, name: str) -> np.random.Generator:
 
 def _build(config: EmulatorConfig, addresses: Mapping[str, str], folder: Path, fault: Fault) -> EmulatedBench:
     clock = VirtualClock()
-    instruments: dict[str, QDac2 | Keysight34465A] = {}
+    instruments: dict[str, Any] = {}
     resources: dict[str, VirtualInstrument] = {}
     for name, facts in config.instruments.items():
         where = ("emulator", "instruments", name)
-        if facts.model not in PERSONALITIES:
-            known = ", ".join(PERSONALITIES)
-            raise fault((*where, "model"), f"no instrument {facts.model!r} is emulated; there are {known}")
-        if name in ("chip", "amplifier"):
+        if name in ("chip", "amplifier", "ground"):
             raise fault(where, f"{name!r} is the name of another part of the bench; choose another one")
         if name not in addresses:
             raise fault(where, f"has no address; add station.instruments.{name}.address")
         if addresses[name] in resources:
             raise fault(where, f"shares its address {addresses[name]!r} with another instrument; change one")
         rng = generator(config.seed, f"instrument {name}")
-        instruments[name] = make_instrument(
-            facts.model, clock, facts.serial, rng, facts.clock_error, facts.noise
-        )
-        resources[addresses[name]] = instruments[name]
+        try:
+            made = make_instrument(
+                facts.model, clock, facts.serial, rng, facts.clock_error, facts.noise, facts.options
+            )
+        except BenchError as error:
+            key = "options" if str(error).startswith("options") else "model"
+            raise fault((*where, key), str(error)) from error
+        instruments[name] = made
+        if isinstance(made, VirtualInstrument):
+            resources[addresses[name]] = made
     specimen = _specimen(config, folder, fault)
-    amplifier = Amplifier(
-        _amplifier_facts(config.amplifier, config.seed), generator(config.seed, "amplifier noise")
-    )
+    amplifier = _amplifier(config)
     wires = _connect(config, instruments, specimen, amplifier, fault)
-    return EmulatedBench(
-        clock, resources, config.link, instruments, specimen.electrodes, specimen.chip, amplifier, wires
-    )
+    return EmulatedBench(clock, resources, config.link, instruments, specimen, amplifier, wires)
 
 
-def _specimen(config: EmulatorConfig, folder: Path, fault: Fault) -> Specimen:
+def _specimen(config: EmulatorConfig, folder: Path, fault: Fault) -> Specimen | None:
+    if config.chip is None:
+        return None
     try:
         return make_specimen(config.chip, folder, config.seed)
     except BenchError as error:
@@ -137,13 +137,13 @@ def _specimen(config: EmulatorConfig, folder: Path, fault: Fault) -> Specimen:
 
 def _connect(
     config: EmulatorConfig,
-    instruments: Mapping[str, QDac2 | Keysight34465A],
-    specimen: Specimen,
-    amplifier: Amplifier,
+    instruments: Mapping[str, Any],
+    specimen: Specimen | None,
+    amplifier: Amplifier | None,
     fault: Fault,
 ) -> tuple[Wire, ...]:
-    sockets = {name: instrument.terminals for name, instrument in instruments.items()}
-    wiring = Wiring(sockets, specimen.electrodes, amplifier)
+    sockets: dict[str, Terminals] = {name: part.terminals for name, part in instruments.items()}
+    wiring = Wiring(sockets, specimen.electrodes if specimen else (), amplifier)
     wires = []
     for k, text in enumerate(config.wires):
         try:
@@ -151,21 +151,29 @@ def _connect(
             wiring.add(wires[-1])
         except BenchError as error:
             raise fault(("emulator", "wires", k), str(error)) from None
-    try:
-        rng = generator(config.seed, "source noise")
-        wiring.finish(specimen.chip, _RESOLUTION * amplifier.facts.time_s, rng)
-    except BenchError as error:
-        raise fault(("emulator", "wires"), str(error)) from None
-    if specimen.drawn_A is not None:
-        wiring.drain(specimen.drawn_A)
+    if specimen is not None:
+        resolution_s = _RESOLUTION * amplifier.facts.time_s if amplifier else _DIRECT_RESOLUTION_s
+        try:
+            wiring.finish(specimen, resolution_s, generator(config.seed, "source noise"))
+        except BenchError as error:
+            raise fault(("emulator", "wires"), str(error)) from None
+    memory_s = amplifier.memory_s if amplifier else 0.0
 
     def needs_since() -> float:
-        return min(terminals.needs_since() for terminals in sockets.values()) - amplifier.memory_s
+        return min(terminals.needs_since() for terminals in sockets.values()) - memory_s
 
     for terminals in sockets.values():
         for keep in terminals.keepers:
             keep(needs_since)
     return tuple(wires)
+
+
+def _amplifier(config: EmulatorConfig) -> Amplifier | None:
+    if config.amplifier is None:
+        return None
+    return Amplifier(
+        _amplifier_facts(config.amplifier, config.seed), generator(config.seed, "amplifier noise")
+    )
 
 
 def _amplifier_facts(config: AmplifierConfig, seed: int) -> AmplifierFacts:

@@ -1,7 +1,12 @@
-"""Chip models by name, and the specimen on the bench: a model with its imperfections."""
+"""Chip models by name, and the specimen on the bench: a model with its imperfections.
+
+Another package registers a model by an entry point of the group `hil.chips`: its name is what
+`emulator.chip.model` says, its object a callable `(config, folder) -> ElectrodeModel`.
+"""
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +50,28 @@ def _network(config: ChipConfig, folder: Path) -> "ElectrodeModel":
         raise BenchError(f"emulator.chip.file: {error}") from error
 
 
+GROUP = "hil.chips"
 CHIPS: dict[str, Builder] = {"hopping": _hopping, "network": _network}
-"""What `emulator.chip.model` can be."""
+"""What `emulator.chip.model` can be, besides what other packages register."""
+
+
+def registered() -> dict[str, EntryPoint]:
+    """The models of other packages by name; nothing is imported."""
+    return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in CHIPS}
+
+
+def builder(model: str) -> Builder:
+    """What makes a model; raises BenchError for one that is unknown or cannot be imported."""
+    if model in CHIPS:
+        return CHIPS[model]
+    others = registered()
+    if model not in others:
+        raise BenchError(f"emulator.chip.model: no model {model!r}; there are {', '.join((*CHIPS, *others))}")
+    try:
+        found: Builder = others[model].load()
+    except (ImportError, AttributeError) as error:
+        raise BenchError(f"emulator.chip.model: {model!r} cannot be imported: {error}") from error
+    return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,29 +92,30 @@ class Specimen:
 
 def make_specimen(config: ChipConfig, folder: Path, seed: int) -> Specimen:
     """Build the chip of a bench; raises BenchError that names the key at fault."""
-    if config.model not in CHIPS:
-        raise BenchError(f"emulator.chip.model: no model {config.model!r}; there are {', '.join(CHIPS)}")
+    build = builder(config.model)
+    if config.options and config.model in CHIPS:
+        raise BenchError(f"emulator.chip.options: the model {config.model!r} takes none; remove them")
     from simulators.models.imperfections import ImperfectChip
     from simulators.models.threads import one_thread
 
     with one_thread():
-        model = CHIPS[config.model](config, folder)
+        model = build(config, folder)
     chip = ImperfectChip(model, read_imperfections(config.imperfections), seed)
     return Specimen(model.electrodes, chip, _drawn(model))
 
 
 def _drawn(model: "ElectrodeModel") -> Callable[[Array], Array] | None:
-    from simulators.models.hopping import HoppingNetwork
+    from simulators.models.model import ElectrodeModel
 
-    if not isinstance(model, HoppingNetwork):
+    if type(model).drawn is ElectrodeModel.drawn:
         return None
 
     def drawn_A(voltages: Array) -> Array:
         import torch
 
         with torch.no_grad():
-            out_A = model.currents_all(torch.as_tensor(voltages)[None, :])
-        return -np.asarray(out_A[0, :-1], dtype=np.float64)
+            into_A = model.drawn(torch.as_tensor(voltages)[None, :])
+        return np.asarray(into_A[0], dtype=np.float64)
 
     return drawn_A
 

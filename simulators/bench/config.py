@@ -22,12 +22,14 @@ class InstrumentConfig(_Section):
     """One emulated instrument: its personality, its serial number, and how wrong its clock runs.
 
     `noise` is how loud its own noise is beside that of its data sheet: 0 for an instrument without.
+    `options` are the model's own, such as the modules in a mainframe; `hil instruments` lists them.
     """
 
     model: str
     serial: str = "1"
     clock_error: Annotated[float, quantity(""), Field(gt=-1e-2, lt=1e-2)] = 0.0
     noise: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    options: dict[str, Any] = {}
 
 
 class HumConfig(_Section):
@@ -56,22 +58,24 @@ class AmplifierConfig(_Section):
 class ChipConfig(_Section):
     """The chip: a model by name, what makes this specimen, and its imperfections.
 
-    `model: hopping` takes a `seed`; `model: network` takes a `file`, a folder named from the bench file's.
-    Without `imperfections` the chip is its model; `imperfections: {}` gives it typical ones.
+    `model: hopping` takes a `seed`; `model: network` takes a `file`, a folder named from the bench file's;
+    a model of another package may take `options`. Without `imperfections` the chip is its model;
+    `imperfections: {}` gives it typical ones.
     """
 
     model: str
     seed: int | None = Field(default=None, ge=0)
     file: str | None = None
+    options: dict[str, Any] = {}
     imperfections: dict[str, Any] | None = None
 
 
 class EmulatorConfig(_Section):
-    """The whole section; `wires` are strings such as "dac.1 -> chip.e1"."""
+    """The whole section; `wires` are strings such as "dac.1 -> chip.e1". A rack may do without a chip."""
 
     seed: int = Field(ge=0)
     link: LinkConfig = Field(default_factory=LinkConfig)
     instruments: dict[str, InstrumentConfig] = Field(min_length=1)
-    chip: ChipConfig
-    amplifier: AmplifierConfig
-    wires: list[str] = Field(min_length=1)
+    chip: ChipConfig | None = None
+    amplifier: AmplifierConfig | None = None
+    wires: list[str] = []

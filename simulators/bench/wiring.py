@@ -1,18 +1,21 @@
 """Connecting a bench: every wire leads from a socket that gives to a socket that takes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 
 import numpy as np
 
 from simulators.bench.analog.amplifier import Amplifier
-from simulators.bench.analog.currents import ChipCurrent, ObservedChip, Resistor
-from simulators.bench.wires import Terminal, Wire
+from simulators.bench.analog.currents import Ammeter, ChipCurrent, CurrentSource, ElectrodeLoad, Resistor
+from simulators.bench.chips import Specimen
+from simulators.bench.wires import GROUND, Terminal, Wire
 from simulators.errors import BenchError
-from simulators.instruments.path import Array
-from simulators.instruments.terminals import Driven, Terminals, VoltageSource
+from simulators.instruments.loads import Load, Resistance
+from simulators.instruments.terminals import Attenuated, Driven, Signal, Terminals, VoltageSource
 
-_AMPLIFIER = Terminals()
+_NOTHING = Terminals()
+_INTO_AMPLIFIER = Terminal("amplifier", "in")
+_OUT_OF_AMPLIFIER = Terminal("amplifier", "out")
 
 
 class Wiring:
@@ -20,37 +23,45 @@ class Wiring:
 
     Args:
         instruments: their sockets, by the instrument's name.
-        electrodes: names of the chip's driven electrodes, in the model's order.
+        electrodes: names of the chip's driven electrodes, in the model's order; none without a chip.
+        amplifier: None on a bench without one.
     """
 
     def __init__(
-        self, instruments: Mapping[str, Terminals], electrodes: tuple[str, ...], amplifier: Amplifier
+        self,
+        instruments: Mapping[str, Terminals],
+        electrodes: tuple[str, ...],
+        amplifier: Amplifier | None,
     ) -> None:
         self._instruments, self._electrodes, self._amplifier = instruments, electrodes, amplifier
         self._drives: dict[str, tuple[Terminal, VoltageSource]] = {}
-        self._readout: Terminal | None = None
+        self._readout: Wire | None = None
         self._fed: dict[Terminal, Terminal] = {}
-        self._resistors: list[Resistor] = []
 
     def add(self, wire: Wire) -> None:
         """Put a wire in; raises BenchError that names the terminal and what would be possible."""
         start = wire.start
         if start.owner == "chip":
             self._from_chip(wire)
-        elif start == Terminal("amplifier", "out"):
-            self._feed(wire, self._amplifier)
         elif start.owner == "amplifier":
-            raise BenchError(f"{start} gives nothing; the amplifier's output is amplifier.out")
+            if self._amplifier is None or start != _OUT_OF_AMPLIFIER:
+                raise BenchError(f"{start} gives nothing; the output of an amplifier is amplifier.out")
+            self._plain(wire)
+            self._feed(wire, self._amplifier)
         else:
             sockets = self._sockets(start)
             if start.name in sockets.trigger_outputs:
+                self._plain(wire)
                 self._trigger(wire, sockets)
+            elif start.name in sockets.light_outputs:
+                self._light(wire, sockets)
             elif start.name in sockets.sources:
                 self._from_source(wire, sockets.sources[start.name])
             else:
-                raise self._unknown(start, [*sockets.sources, *sockets.trigger_outputs], "gives")
+                given = [*sockets.sources, *sockets.light_outputs, *sockets.trigger_outputs]
+                raise self._unknown(start, given, "gives")
 
-    def finish(self, chip: ObservedChip, resolution_s: float, rng: np.random.Generator) -> None:
+    def finish(self, specimen: Specimen, resolution_s: float, rng: np.random.Generator) -> None:
         """Connect the chip; raises BenchError for an electrode that nothing drives, or no readout."""
         open_ends = [name for name in self._electrodes if name not in self._drives]
         if open_ends:
@@ -61,54 +72,83 @@ class Wiring:
         if self._readout is None:
             raise BenchError("the chip is not read; add a wire such as 'chip.readout -> amplifier.in'")
         sources = [self._drives[name][1] for name in self._electrodes]
-        self._amplifier.currents.append(ChipCurrent(chip, sources, resolution_s, rng))
-        self._amplifier.currents.extend(self._resistors)
-
-    def drain(self, drawn_A: Callable[[Array], Array]) -> None:
-        """Let the chip draw its currents from the sources; `drawn_A` gives them for voltages (electrode,)."""
-        sources = [self._drives[name][1] for name in self._electrodes]
-
-        def drain_of(k: int) -> Callable[[float], float]:
-            def drain_A(instant: float) -> float:
-                volts = np.array([source.knots(instant, instant).values[0] for source in sources])
-                return float(drawn_A(volts)[k])
-
-            return drain_A
-
-        for k, name in enumerate(self._electrodes):
-            terminal = self._drives[name][0]
-            self._sockets(terminal).drains[terminal.name](drain_of(k))
+        self._into_ground(self._readout, ChipCurrent(specimen.chip, sources, resolution_s, rng))
+        if specimen.drawn_A is not None:
+            for k, name in enumerate(self._electrodes):
+                self._load(self._drives[name][0], ElectrodeLoad(specimen.drawn_A, sources, k))
 
     def _sockets(self, terminal: Terminal) -> Terminals:
         if terminal.owner not in self._instruments:
-            owners = [*self._instruments, "chip", "amplifier"]
+            owners = [*self._instruments, *(["chip"] if self._electrodes else [])]
+            owners += ["amplifier"] if self._amplifier is not None else []
             raise BenchError(f"{terminal}: there is no {terminal.owner!r}{_rather(terminal.owner, owners)}")
         return self._instruments[terminal.owner]
 
+    def _takers(self, terminal: Terminal) -> Terminals:
+        """The sockets of what a wire leads to, none for the chip and the amplifier."""
+        return _NOTHING if terminal.owner in ("chip", "amplifier", "ground") else self._sockets(terminal)
+
+    @staticmethod
+    def _plain(wire: Wire) -> None:
+        if wire.resistance_ohm is not None or wire.attenuation_dB is not None:
+            raise BenchError(f"{wire}: nothing can stand in the middle of this wire; remove it")
+
+    def _load(self, terminal: Terminal, load: Load) -> None:
+        loads = self._sockets(terminal).loads
+        if terminal.name in loads:
+            loads[terminal.name](load)
+
+    # Electrical -------------------------------------------------------------------------------------------
+
+    def _is_virtual_ground(self, terminal: Terminal) -> bool:
+        if terminal == _INTO_AMPLIFIER:
+            return self._amplifier is not None
+        return terminal.name in self._takers(terminal).current_inputs
+
+    def _into_ground(self, wire: Wire, current: CurrentSource) -> None:
+        """Let a current flow into the amplifier or into an instrument's current input."""
+        if wire.stop == _INTO_AMPLIFIER and self._amplifier is not None:
+            self._amplifier.currents.append(current)
+        else:
+            self._claim(wire)
+            self._sockets(wire.stop).current_inputs[wire.stop.name](Ammeter(current))
+
     def _from_chip(self, wire: Wire) -> None:
+        if not self._electrodes:
+            raise BenchError(f"{wire.start}: this bench has no chip; add emulator.chip or remove the wire")
         if wire.start.name in self._electrodes:
             raise BenchError(f"{wire.start} is a driven electrode; a wire to it ends there")
-        if wire.stop != Terminal("amplifier", "in") or wire.resistance_ohm is not None:
-            raise BenchError(f"{wire.start} is the readout; wire it straight to amplifier.in")
+        self._plain(wire)
+        if not self._is_virtual_ground(wire.stop):
+            raise BenchError(
+                f"{wire.start} is the readout; wire it straight to amplifier.in or to the current input of a meter"
+            )
         if self._readout is not None:
-            raise BenchError(f"{wire.start}: the readout is already wired from {self._readout}; remove one")
-        self._readout = wire.start
+            raise BenchError(
+                f"{wire.start}: the readout is already wired from {self._readout.start}; remove one"
+            )
+        self._readout = wire
 
     def _from_source(self, wire: Wire, source: VoltageSource) -> None:
-        if wire.stop == Terminal("amplifier", "in"):
+        if wire.attenuation_dB is not None:
+            raise BenchError(f"{wire}: {wire.start} gives a voltage; an attenuation in dB is for light")
+        if wire.stop == GROUND or self._is_virtual_ground(wire.stop):
             if wire.resistance_ohm is None:
                 raise BenchError(
-                    f"{wire}: a voltage into the amplifier's virtual ground needs a resistor; write"
+                    f"{wire}: a voltage into ground, virtual or real, needs a resistor; write"
                     f" '{wire.start} -> 100 MOhm -> {wire.stop}'"
                 )
-            self._resistors.append(Resistor(source, wire.resistance_ohm))
-            self._sockets(wire.start).loads[wire.start.name](wire.resistance_ohm)
+            self._load(wire.start, Resistance(wire.resistance_ohm))
+            if wire.stop != GROUND:
+                self._into_ground(wire, Resistor(source, wire.resistance_ohm))
         elif wire.resistance_ohm is not None:
-            raise BenchError(f"{wire}: a resistor can only lead into amplifier.in; remove it")
+            raise BenchError(
+                f"{wire}: a resistor leads to ground, amplifier.in or a current input; remove it"
+            )
         elif wire.stop.owner == "chip":
             self._drive(wire, source)
         else:
-            self._feed(wire, Driven(source))
+            self._feed(wire, source if isinstance(source, Signal) else Driven(source))
 
     def _drive(self, wire: Wire, source: VoltageSource) -> None:
         name = wire.stop.name
@@ -118,19 +158,34 @@ class Wiring:
             raise BenchError(f"{wire.stop} is driven by both {self._drives[name][0]} and {wire.start}")
         self._drives[name] = (wire.start, source)
 
-    def _feed(self, wire: Wire, signal: Amplifier | Driven) -> None:
-        sockets = self._sockets(wire.stop) if wire.stop.owner not in ("chip", "amplifier") else _AMPLIFIER
-        if wire.stop.name not in sockets.inputs:
-            raise self._unknown(wire.stop, list(sockets.inputs), "measures")
-        if wire.stop in self._fed:
-            raise BenchError(f"{wire.stop} is fed by both {self._fed[wire.stop]} and {wire.start}")
+    def _feed(self, wire: Wire, signal: Signal) -> None:
+        takers = self._takers(wire.stop).inputs
+        if wire.stop.name not in takers:
+            raise self._unknown(wire.stop, list(takers), "measures")
         if isinstance(signal, Amplifier) and wire.start in self._fed.values():
             raise BenchError(f"{wire.start} already feeds a meter; one is all that it can drive")
+        self._claim(wire)
+        takers[wire.stop.name](signal)
+
+    def _claim(self, wire: Wire) -> None:
+        """An input measures one thing."""
+        if wire.stop in self._fed:
+            raise BenchError(f"{wire.stop} is fed by both {self._fed[wire.stop]} and {wire.start}")
         self._fed[wire.stop] = wire.start
-        sockets.inputs[wire.stop.name](signal)
+
+    # Optical, triggers ------------------------------------------------------------------------------------
+
+    def _light(self, wire: Wire, sockets: Terminals) -> None:
+        if wire.resistance_ohm is not None:
+            raise BenchError(f"{wire}: {wire.start} gives light; a resistor is for voltages")
+        takers = self._takers(wire.stop).light_inputs
+        if wire.stop.name not in takers:
+            raise self._unknown(wire.stop, list(takers), "takes light")
+        self._claim(wire)
+        takers[wire.stop.name](Attenuated(sockets.light_outputs[wire.start.name], wire.transmission))
 
     def _trigger(self, wire: Wire, sockets: Terminals) -> None:
-        takers = self._sockets(wire.stop).trigger_inputs
+        takers = self._takers(wire.stop).trigger_inputs
         if wire.stop.name not in takers:
             raise self._unknown(wire.stop, list(takers), "takes a trigger")
         sockets.trigger_outputs[wire.start.name].listeners.append(takers[wire.stop.name])

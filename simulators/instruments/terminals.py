@@ -1,12 +1,13 @@
-"""What instruments are wired by: voltages, currents and trigger pulses, as functions of virtual time."""
+"""What instruments are wired by: voltages, currents, light and trigger pulses, as functions of virtual time."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from simulators.instruments.loads import Load
 from simulators.instruments.path import Array, Knots
 
 
@@ -19,11 +20,50 @@ class VoltageSource(Protocol):
         """The voltage's corners from `start_s` to `stop_s`, in V."""
 
 
+@runtime_checkable
 class Signal(Protocol):
-    """A terminal whose voltage can be averaged over windows of time."""
+    """A terminal whose voltage, or the current into it, can be averaged over windows of time."""
 
     def means(self, starts_s: Array, stops_s: Array) -> Array:
-        """Mean voltage in V over each window; windows follow one another in time."""
+        """Mean in V or A over each window; windows follow one another in time."""
+
+
+class Light(Protocol):
+    """Light in a fibre or a beam."""
+
+    def means(self, starts_s: Array, stops_s: Array) -> Array:
+        """Mean power in W over each window."""
+
+    def wavelength_m(self, instant: float) -> float:
+        """Vacuum wavelength in m."""
+
+
+class Dark:
+    """What a detector sees that nothing shines on."""
+
+    def means(self, starts_s: Array, stops_s: Array) -> Array:
+        """Zero."""
+        return np.zeros_like(starts_s)
+
+    def wavelength_m(self, instant: float) -> float:
+        """No light has no wavelength."""
+        return math.nan
+
+
+@dataclass(frozen=True)
+class Attenuated:
+    """Light behind something that lets only a part of its power through."""
+
+    light: Light
+    transmission: float
+
+    def means(self, starts_s: Array, stops_s: Array) -> Array:
+        """See `Light.means`."""
+        return self.transmission * self.light.means(starts_s, stops_s)
+
+    def wavelength_m(self, instant: float) -> float:
+        """See `Light.wavelength_m`."""
+        return self.light.wavelength_m(instant)
 
 
 class Ground:
@@ -81,16 +121,19 @@ class TriggerOutput:
 class Terminals:
     """The sockets of one instrument, by the names that wires use.
 
-    `loads` tells a source what resistance hangs on it, `drains` what current in A is drawn from it at an
-    instant. `needs_since` gives the oldest instant that a
-    measurement under way will still ask for; `keepers` are told where to ask before history is forgotten.
+    A source that gives its own `means` too is read by them; others are read along their corners. `inputs`
+    take a voltage and load nothing; `current_inputs` take the current into a virtual ground. `loads` is told
+    what hangs on a source, for those that feel it. `needs_since` gives the oldest instant that a measurement
+    under way will still ask for; `keepers` are told where to ask before history is forgotten.
     """
 
     sources: dict[str, VoltageSource] = field(default_factory=dict)
     inputs: dict[str, Callable[[Signal], None]] = field(default_factory=dict)
+    current_inputs: dict[str, Callable[[Signal], None]] = field(default_factory=dict)
+    light_outputs: dict[str, Light] = field(default_factory=dict)
+    light_inputs: dict[str, Callable[[Light], None]] = field(default_factory=dict)
     trigger_outputs: dict[str, TriggerOutput] = field(default_factory=dict)
     trigger_inputs: dict[str, Callable[[Pulse], None]] = field(default_factory=dict)
-    loads: dict[str, Callable[[float], None]] = field(default_factory=dict)
-    drains: dict[str, Callable[[Callable[[float], float]], None]] = field(default_factory=dict)
+    loads: dict[str, Callable[[Load], None]] = field(default_factory=dict)
     keepers: list[Callable[[Callable[[], float]], None]] = field(default_factory=list)
     needs_since: Callable[[], float] = lambda: math.inf

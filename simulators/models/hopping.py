@@ -77,6 +77,10 @@ class HoppingNetwork(ElectrodeModel):
         occupation: Tensor = _Occupation.apply(points, self.equations)  # type: ignore[no-untyped-call]
         return self._out(points, occupation).T.reshape(*voltages.shape[:-1], N_ELECTRODES)
 
+    def drawn(self, voltages: Tensor) -> Tensor:
+        """See `ElectrodeModel.drawn`."""
+        return -self.currents_all(voltages)[..., :-1]
+
     def trace(self, voltages: Tensor) -> Tensor:
         """Readout current (time,) in A along a waveform `voltages` (time, 7); not differentiable.
 

@@ -48,6 +48,13 @@ class ElectrodeModel(Model):
     def current(self, voltages: Tensor) -> Tensor:
         """Output currents (..., n_outputs) in A for electrode `voltages` (..., n_electrodes) in V."""
 
+    def drawn(self, voltages: Tensor) -> Tensor:
+        """Currents (..., n_electrodes) in A into the electrodes; a model of the output alone knows none.
+
+        Raises NotImplementedError where a subclass does not say.
+        """
+        raise NotImplementedError(f"{type(self).__name__} knows of its output alone")
+
     def forward(self, inputs: Tensor, controls: Tensor) -> Tensor:
         """See `Model.forward`; `controls` broadcasts against the leading axes of `inputs`."""
         lead = torch.broadcast_shapes(inputs.shape[:-1], controls.shape[:-1])  # type: ignore[no-untyped-call]

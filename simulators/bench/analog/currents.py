@@ -1,6 +1,6 @@
-"""Currents into the amplifier's virtual ground, as piecewise-linear functions of time."""
+"""Currents into a virtual ground, as piecewise-linear functions of time, and what a chip draws."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -18,7 +18,7 @@ class ObservedChip(Protocol):
 
 
 class CurrentSource(Protocol):
-    """Anything that drives a current into the amplifier."""
+    """Anything that drives a current into a virtual ground."""
 
     def knots(self, starts_s: Array, stops_s: Array, from_s: float) -> Knots:
         """Corners of the current in A from `from_s` to the last stop; the windows will be averaged."""
@@ -35,6 +35,41 @@ class Resistor:
         """See `CurrentSource.knots`."""
         corners = self.source.knots(from_s, float(stops_s[-1]))
         return Knots(corners.times_s, corners.values / self.resistance_ohm, corners.opens)
+
+
+@dataclass(frozen=True)
+class Ammeter:
+    """What an instrument's own virtual ground makes of a current: a `Signal` in A."""
+
+    source: CurrentSource
+
+    def means(self, starts_s: Array, stops_s: Array) -> Array:
+        """See `Signal.means`."""
+        return self.source.knots(starts_s, stops_s, float(starts_s[0])).means(starts_s, stops_s)
+
+
+@dataclass(frozen=True)
+class ElectrodeLoad:
+    """What a chip's electrode draws, as a `Load`, with the other electrodes where their sources have them.
+
+    Args:
+        drawn: currents (electrode,) in A into the electrodes at voltages (electrode,) in V.
+        electrode: which one this is.
+    """
+
+    drawn: Callable[[Array], Array]
+    sources: Sequence[VoltageSource]
+    electrode: int
+
+    def drawn_A(self, volts: float, instant: float) -> float:
+        """See `Load.drawn_A`."""
+        voltages = np.array(
+            [
+                volts if k == self.electrode else source.knots(instant, instant).values[0]
+                for k, source in enumerate(self.sources)
+            ]
+        )
+        return float(self.drawn(voltages)[self.electrode])
 
 
 @dataclass

@@ -44,6 +44,8 @@ class Keysight34465A(SenseCommands, TriggerCommands):
         clock_error: how much too long a second of its clock is, as a fraction.
     """
 
+    title = "Keysight 34465A: digital multimeter, digitising"
+    stock_driver = "qcodes.instrument_drivers.Keysight.Keysight34465A"
     signed_error_codes = True
 
     def __init__(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulators.clock import VirtualClock
+from simulators.instruments.loads import Loads
 from simulators.instruments.lowpass import FirstOrder
 from simulators.instruments.path import Array, Knots
 from simulators.instruments.qdac2.dc import DcGenerator
@@ -60,8 +61,7 @@ class OutputChannel:
     Attributes:
         gain_error, offset_error_V: how this channel's converter is off: V * (1 + gain_error) + offset.
         noise_V: standard deviation of the output's noise, which its corners leave out.
-        load_ohm: resistors on the output, for its current sensor.
-        drain_A: what else is drawn from the output at an instant.
+        loads: what hangs on the output, for its current sensor.
         keep_from: asked for the oldest instant that some reading still needs.
     """
 
@@ -84,19 +84,10 @@ class OutputChannel:
         self.triangle = TriangleGenerator(clock, lines, tick)
         self.awg = ArbitraryGenerator(clock, lines, traces, tick)
         self.range, self.filter = "HIGH", "HIGH"
-        self.load_ohm = float("inf")
-        self.drain_A: Callable[[float], float] = lambda instant: 0.0
+        self.loads = Loads()
         self.keep_from: Callable[[], float] = lambda: clock.now
         self._record = OutputRecord()
         self._recorded_s = 0.0
-
-    def bear(self, resistance_ohm: float) -> None:
-        """Take a further load, in parallel with what hangs on the output already."""
-        self.load_ohm = 1.0 / (1.0 / self.load_ohm + 1.0 / resistance_ohm)
-
-    def feed(self, drain_A: Callable[[float], float]) -> None:
-        """Take what is drawn from the output, besides what resistors take."""
-        self.drain_A = drain_A
 
     def keep_for(self, needs_since: Callable[[], float]) -> None:
         """Ask `needs_since` for the oldest instant that must be remembered."""

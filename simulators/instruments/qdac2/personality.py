@@ -40,6 +40,8 @@ class QDac2(SourceCommands, WaveCommands, SenseCommands):
         clock_error: how much too long a second of its clock is, as a fraction.
     """
 
+    title = "QDevil QDAC-II: 24 voltage sources with current sensors"
+    stock_driver = "qcodes_contrib_drivers.drivers.QDevil.QDAC2.QDac2"
     channel_lists = True
     suffix_limits = {"SOUR": CHANNELS, "SENS": CHANNELS, "READ": CHANNELS, "FETC": CHANNELS, "TRIG": OUTPUTS}  # noqa: RUF012
     interrupts = False
@@ -86,8 +88,7 @@ class QDac2(SourceCommands, WaveCommands, SenseCommands):
             trigger_inputs={f"ext{k + 1}": _Edge(self.lines, f"EXT{k + 1}") for k in range(INPUTS)},
         )
         for channel in self.channels:
-            sockets.loads[str(channel.number)] = channel.bear
-            sockets.drains[str(channel.number)] = channel.feed
+            sockets.loads[str(channel.number)] = channel.loads.add
             sockets.keepers.append(channel.keep_for)
         return sockets
 

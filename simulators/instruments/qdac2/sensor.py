@@ -109,6 +109,6 @@ class CurrentSensor:
         volts = self._channel.knots(float(starts_s[0]), float(stops_s[0])).means(starts_s, stops_s)
         aperture_s = float(stops_s[0] - starts_s[0])
         noise = self._noise * _NOISE_A[span] / math.sqrt(aperture_s * LINE_HZ) * self._rng.normal()
-        drained = self._channel.drain_A(float(0.5 * (starts_s[0] + stops_s[0])))
-        current = float(volts[0]) / self._channel.load_ohm + drained + noise
+        middle_s = float(0.5 * (starts_s[0] + stops_s[0]))
+        current = self._channel.loads.drawn_A(float(volts[0]), middle_s) + noise
         return min(max(current, -LIMITS_A[span]), LIMITS_A[span])

@@ -177,7 +177,7 @@ def test_a_dopant_network_is_read_with_its_imperfections(tmp_path):
     with power(path) as lab:
         volts = waveform(400, seed=5)
         readings = digitise(lab, volts)
-        truth_A = load(path).chip.true_current(volts)
+        truth_A = load(path).specimen.chip.true_current(volts)
         measured_A = (readings - OFFSET_V) / GAIN_V_PER_A
         spread = np.hypot(0.02 * np.abs(truth_A) + 0.2e-9, HUM_V / GAIN_V_PER_A)
         pulls = (measured_A - truth_A)[10:] / spread[10:]

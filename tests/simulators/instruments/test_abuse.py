@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from simulators.clock import VirtualClock
 from simulators.instrument import NothingToRead
-from simulators.instruments.catalogue import PERSONALITIES, covered_headers, make_instrument
+from simulators.instruments.catalogue import covered_headers, make_instrument, models
 from simulators.instruments.qdac2.personality import QDac2
 
 BLOCK = "#18" + np.array([1.0, -0.5], "<f4").tobytes().decode("latin-1")
@@ -39,7 +39,7 @@ def messages(model):
     )
 
 
-@pytest.mark.parametrize("model", PERSONALITIES)
+@pytest.mark.parametrize("model", models())
 def test_no_message_breaks_an_instrument(model):
     @settings(max_examples=60, deadline=None)
     @given(messages(model))

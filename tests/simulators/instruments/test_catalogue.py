@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from simulators.clock import VirtualClock
-from simulators.instruments.catalogue import PERSONALITIES, covered_headers, make_instrument
+from simulators.instruments.catalogue import covered_headers, make_instrument, models
 
 
-@pytest.mark.parametrize("model", PERSONALITIES)
+@pytest.mark.parametrize("model", models())
 def test_every_header_that_is_listed_is_understood(model):
     instrument = make_instrument(model, VirtualClock(), "1", np.random.default_rng(0), 0.0)
     headers = covered_headers(model)
