@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hil.api.calibrate import calibrate as calibrate
     from hil.api.check import check as check
     from hil.api.export import export as export
+    from hil.api.instruments import instruments as instruments
     from hil.api.lab import demo as demo
     from hil.api.lab import init as init
     from hil.api.lab import station as station
@@ -40,6 +41,7 @@ _HOME = {
     "import_brainspy": "hil.imports.brainspy",
     "import_brainspy_data": "hil.imports.brainspy_data",
     "init": "hil.api.lab",
+    "instruments": "hil.api.instruments",
     "report": "hil.api.steps",
     "runs": "hil.api.runs",
     "sample": "hil.api.steps",

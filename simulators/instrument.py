@@ -1,7 +1,9 @@
 """The seam between an emulated instrument and the doors to it."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from simulators.clock import VirtualClock
 from simulators.instruments.terminals import Terminals
@@ -19,6 +21,21 @@ class Disconnected(Exception):
     """The line to the instrument is down: a door reports a lost connection, and a new one may work again."""
 
 
+@dataclass(frozen=True)
+class Example:
+    """How a model stands on a bench and how its stock driver is opened, for whoever tries it out.
+
+    Attributes:
+        address: a VISA resource name of the kind that the instrument has.
+        options: the model's own, as in a bench file.
+        arguments: what the stock driver takes besides name and address.
+    """
+
+    address: str = "TCPIP0::127.0.0.1::inst0::INSTR"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
 class VirtualInstrument(ABC):
     """A stateful object on a virtual clock that takes bytes and gives bytes.
 
@@ -28,11 +45,13 @@ class VirtualInstrument(ABC):
     Attributes:
         title: maker, model and what it is, for lists of instruments.
         stock_driver: dotted name of the QCoDeS driver that it satisfies, empty if there is none.
+        example: how to put it on a bench.
         terminals: its sockets; none unless a subclass has some.
     """
 
     title: ClassVar[str] = ""
     stock_driver: ClassVar[str] = ""
+    example: ClassVar[Example] = Example()
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock

@@ -9,12 +9,13 @@ from hil.errors import ConfigError
 from hil.outcome import Outcome
 from hil.progress import Progress, Silent
 
-KINDS = ("dnpu",)
+KINDS = ("dnpu", "own")
 
 
 def init(kind: str, folder: Path | str, chip: Path | str | None = None) -> list[Path]:
     """Write a commented bench.yaml and experiment.yaml for a kind of chip into `folder`.
 
+    The kind `own` is a small package with an emulated instrument, its driver and a chip model of one's own.
     With `chip`, a folder written by `hil import brainspy` or a run's surrogate, the emulated bench holds that
     chip and the electrodes have its ranges. Raises ConfigError for an unknown kind, for a folder that already
     holds one of the files, and for a chip that does not fit the bench.
@@ -24,7 +25,8 @@ def init(kind: str, folder: Path | str, chip: Path | str | None = None) -> list[
     target = Path(folder)
     if target.exists() and not target.is_dir():
         raise ConfigError(f"{target} is a file; name a folder")
-    examples = sorted(files("hil").joinpath("examples", kind).iterdir(), key=lambda file: file.name)
+    found = files("hil").joinpath("examples", kind).iterdir()
+    examples = sorted((file for file in found if file.is_file()), key=lambda file: file.name)
     written = [target / example.name for example in examples]
     for path in written:
         if path.exists():

@@ -45,7 +45,7 @@ def options(
     epilog="Example: hil init dnpu mylab   or, with a measured chip, hil init dnpu mylab --chip chip"
 )
 def init(
-    kind: Annotated[str, typer.Argument(help="The kind of chip: dnpu.")],
+    kind: Annotated[str, typer.Argument(help="The kind of chip: dnpu; or own, a package of your own.")],
     folder: Annotated[Path, typer.Argument(help="A folder to make.")],
     chip: Annotated[
         Path | None,
@@ -156,6 +156,30 @@ def demo(
     import hil
 
     _finish(hil.demo(folder, progress=Bars()), json)
+
+
+@app.command(epilog="Example: hil instruments   or, with its driver tried on it, hil instruments qdac2")
+def instruments(
+    model: Annotated[str | None, typer.Argument(help="One model, with all that it covers.")] = None,
+    markdown: Annotated[bool, typer.Option(help="Print the page of all models and what they cover.")] = False,
+    json: Json = False,
+) -> None:
+    """List the instruments that a bench file can emulate, and what they cover of their stock drivers."""
+    import hil
+    from hil.api.instruments import chips, coverage, coverage_page
+    from hil.cli.tables import instrument_text, instruments_table
+
+    if markdown:
+        sys.stdout.write(coverage_page())
+        return
+    found = hil.instruments(model)
+    if model is None:
+        document = {"instruments": [info.as_dict() for info in found], "chips": chips()}
+        _tell(document, json, instruments_table(found, chips()))
+        return
+    tried = coverage(model)
+    document = found[0].as_dict() | {"coverage": asdict(tried) if tried else None}
+    _tell(document, json, instrument_text(found[0], tried))
 
 
 @app.command(epilog="Example: hil runs mylab/runs")

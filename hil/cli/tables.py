@@ -13,6 +13,8 @@ from hil.session import STEPS
 
 if TYPE_CHECKING:
     from hil.api.check import CheckResult
+    from hil.api.instruments import InstrumentInfo
+    from hil.coverage import Coverage
     from hil.outcome import Outcome
     from hil.store.index import RunSummary
 
@@ -114,6 +116,39 @@ def check_table(result: "CheckResult") -> RenderableType:
     for item in result.items:
         table.add_row(item.what, "[green]ok[/]" if item.ok else "[red]no[/]", escape(item.finding))
     return Group(table, Text(result.summary))
+
+
+def instruments_table(found: "Sequence[InstrumentInfo]", chips: Sequence[str]) -> RenderableType:
+    """One line a model; what comes from another package says from which."""
+    table = Table("model", "instrument", "stock driver", "options")
+    for info in found:
+        outside = "" if info.origin.startswith("simulators.") else f" ({info.origin})"
+        driver = info.stock_driver.rpartition(".")[2]
+        table.add_row(info.model, escape(info.title + outside), driver, ", ".join(info.options))
+    return Group(table, Text(f"chips: {', '.join(chips)}"), Text("more of one: hil instruments MODEL"))
+
+
+def instrument_text(info: "InstrumentInfo", tried: "Coverage | None") -> RenderableType:
+    """All of one model: its sockets, and its driver parameter by parameter."""
+    lines: list[RenderableType] = [Text(f"{info.model}: {info.title} ({info.origin})")]
+    for kind, names in info.terminals.items():
+        lines.append(Text(f"{kind.replace('_', ' ')}: {', '.join(names)}"))
+    if info.options:
+        lines.append(Text(f"options: {', '.join(info.options)}"))
+    if info.headers:
+        lines.append(Text(f"headers understood ({len(info.headers)}): {', '.join(info.headers)}"))
+    if tried is not None:
+        table = Table(
+            "parameter", "get", "set", title=f"{tried.driver}: {tried.covered} of {len(tried.outcomes)}"
+        )
+        for outcome in tried.outcomes:
+            table.add_row(outcome.parameter, *(_verdict(said) for said in (outcome.get, outcome.set)))
+        lines.append(table)
+    return Group(*lines)
+
+
+def _verdict(said: str | None) -> str:
+    return "" if said is None else "[green]ok[/]" if said == "ok" else f"[yellow]{escape(said)}[/]"
 
 
 def import_text(summary: dict[str, Any], output: Path) -> RenderableType:

@@ -42,10 +42,11 @@ class Path:
     """What one generator did and will do.
 
     The past is fixed; a new command forgets the future from the present on (`cut`) and plans another one.
-    After the last corner the value stays.
+    After the last corner the value stays. As a terminal it is a `VoltageSource` with noise of `noise_V`.
     """
 
-    def __init__(self, value: float = 0.0) -> None:
+    def __init__(self, value: float = 0.0, noise_V: float = 0.0) -> None:
+        self.noise_V = noise_V
         self._times = np.array([0.0])
         self._values = np.array([float(value)])
         self._opens = np.array([True])

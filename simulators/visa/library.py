@@ -74,6 +74,11 @@ class HilVisaLibrary(VisaLibraryBase):
             raise OSError(f'no bench file: write "bench.yaml@hil", or put its path into {BENCH_VARIABLE}')
         return cast("HilVisaLibrary", super().__new__(cls, library_path))
 
+    @property
+    def bench(self) -> EmulatedBench:
+        """The bench behind the library."""
+        return self._bench
+
     @classmethod
     def for_bench(cls, bench: EmulatedBench) -> "HilVisaLibrary":
         """A library on a bench that is already in memory, for `pyvisa.ResourceManager(library)`."""

@@ -16,6 +16,7 @@ PUBLIC = {
     "import_brainspy",
     "import_brainspy_data",
     "init",
+    "instruments",
     "report",
     "runs",
     "sample",
