@@ -8,6 +8,7 @@ DriverError (Exception)
     ├── InstrumentTimeout (TimeoutError)    no answer, within the budget for trying again
     ├── IdentityError                       another instrument than expected answers at the address
     ├── ReadbackError (RuntimeError)        an output does not stand where it was put
+    ├── TripError (RuntimeError)            an instrument's own protection switched an output off
     ├── SafeStateError (RuntimeError)       an output could not be brought to 0 V
     └── AmplifierError (RuntimeError)       the amplifier's measured gain or offset cannot be trusted
 """
@@ -61,6 +62,14 @@ class IdentityError(InstrumentError):
 
 class ReadbackError(InstrumentError, RuntimeError):
     """An output does not stand where it was put."""
+
+
+class TripError(InstrumentError, RuntimeError):
+    """An instrument's own protection switched outputs off; `channels` are their numbers, oldest first."""
+
+    def __init__(self, message: str, channels: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.channels = channels
 
 
 class SafeStateError(InstrumentError, RuntimeError):

@@ -1,4 +1,4 @@
-"""What a chip driver needs of its bench instruments: a source of voltages and a digitizer.
+"""What a chip driver needs of its bench instruments: sources of voltages, heater supplies, a digitizer.
 
 An adapter for any instrument satisfies a role by shape. Adapters translate every failure of theirs into
 `drivers.errors`: InstrumentTimeout for an answer that did not come, InstrumentError for anything else,
@@ -13,7 +13,7 @@ from drivers.response import Array
 
 
 class Instrument(Protocol):
-    """What both roles share: an identity, an error queue and a way out of a muddle."""
+    """What the roles share: an identity, an error queue and a way out of a muddle."""
 
     @property
     def address(self) -> str:
@@ -75,6 +75,41 @@ class VoltageSourceArray(Instrument, Protocol):
 
     def abort(self, channels: Sequence[int]) -> None:
         """Stop whatever plays on the channels; each output holds what it has."""
+
+
+class HeaterSource(Instrument, Protocol):
+    """Many slow outputs for heaters, each of which holds a voltage or a current and reads both back.
+
+    Channels are the instrument's own numbers. Setting returns when the read-back agrees, and raises
+    EnvelopeError with nothing sent for a value outside a channel's limits, TripError for outputs that the
+    instrument switched off, ReadbackError for one that does not get there. Limits that several channels
+    share are for the caller to check.
+    """
+
+    @property
+    def heaters(self) -> tuple[int, ...]:
+        """The channels' numbers."""
+
+    def limits(self, channel: int) -> tuple[float, float]:
+        """The highest voltage in V and current in A that the channel may put out."""
+
+    def set_voltages(self, volts: Mapping[int, float]) -> None:
+        """Hold these voltages in V, by channel; the other channels keep what they have."""
+
+    def set_currents(self, amperes: Mapping[int, float]) -> None:
+        """Hold these currents in A, by channel; the other channels keep what they have."""
+
+    def read_voltages(self) -> Array:
+        """The voltage of every channel as measured now, shape (channels,) in V."""
+
+    def read_currents(self) -> Array:
+        """The current of every channel as measured now, shape (channels,) in A."""
+
+    def safe_state(self, ramp_s: float = 0.0) -> None:
+        """Bring every channel to 0 V, in `ramp_s` from where it stands; tries all before it raises.
+
+        Raises SafeStateError, naming the channels, if some do not read 0 V in the end.
+        """
 
 
 class Digitizer(Instrument, Protocol):

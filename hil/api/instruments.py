@@ -66,11 +66,15 @@ def chips() -> list[str]:
 
 
 def coverage(model: str) -> "Coverage | None":
-    """Run a model's stock driver on it, parameter by parameter; None for one without. See `hil.coverage.cover`."""
+    """Run a model's stock driver on it, parameter by parameter. See `hil.coverage.cover`.
+
+    None for a model without one, or whose driver came with a later version of the package that has it.
+    """
     from hil.coverage import cover
     from simulators.instruments.catalogue import personality
 
-    return cover(model) if getattr(personality(model), "stock_driver", "") else None
+    driver = getattr(personality(model), "stock_driver", "")
+    return cover(model) if driver and _is_installed(driver) else None
 
 
 def coverage_page() -> str:
@@ -79,11 +83,22 @@ def coverage_page() -> str:
     lines = [_INTRODUCTION, "| model | instrument | driver | parameters covered |", "|---|---|---|---|"]
     for info, found in tried:
         share = f"{found.covered} of {len(found.outcomes)}" if found else ""
-        driver = f"`{info.stock_driver.rpartition('.')[2]}`" if found else "none"
+        name = f"`{info.stock_driver.rpartition('.')[2]}`" if info.stock_driver else "none"
+        driver = name if found or not info.stock_driver else f"{name}, not installed"
         lines.append(f"| `{info.model}` | {info.title} | {driver} | {share} |")
     for info, found in tried:
         lines += ["", f"## {info.model}", "", f"{info.title}.", "", *_details(info, found)]
     return "\n".join(lines) + "\n"
+
+
+def _is_installed(driver: str) -> bool:
+    """Whether the module of a driver, by its dotted name, can be found."""
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(driver.rpartition(".")[0]) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _info(model: str) -> InstrumentInfo:

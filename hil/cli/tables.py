@@ -144,6 +144,8 @@ def instrument_text(info: "InstrumentInfo", tried: "Coverage | None") -> Rendera
         for outcome in tried.outcomes:
             table.add_row(outcome.parameter, *(_verdict(said) for said in (outcome.get, outcome.set)))
         lines.append(table)
+    elif info.stock_driver:
+        lines.append(Text(f"{info.stock_driver} is not in the packages installed here"))
     return Group(*lines)
 
 

@@ -21,6 +21,9 @@ GROUP = "hil.instruments"
 _OURS = {
     "qdac2": "simulators.instruments.qdac2.personality:QDac2",
     "keysight_34465a": "simulators.instruments.keysight_34465a.personality:Keysight34465A",
+    "qontrol_q8iv": "simulators.instruments.qontrol_q8iv.personality:QontrolQ8iv",
+    "santec_tsl570": "simulators.instruments.santec_tsl570.personality:SantecTsl570",
+    "thorlabs_pm100d": "simulators.instruments.thorlabs_pm100d.personality:ThorlabsPm100d",
 }
 
 

@@ -93,6 +93,10 @@ class MessageExchange(VirtualInstrument):
         """Write a float in an answer."""
         return real(value)
 
+    def finished(self, answers: Sequence[bytes]) -> bytes:
+        """One response message of the answers to all queries of one message."""
+        return b";".join(answers) + self.response_terminator
+
     # The door's side --------------------------------------------------------------------------------------
 
     def write(self, data: bytes, end: bool = True) -> None:
@@ -186,7 +190,7 @@ class MessageExchange(VirtualInstrument):
                     if self.status.service_enable:
                         self._update_request()  # a later unit may take back what this one asked for
                 elif self._answers:
-                    self._output.append(b";".join(self._answers) + self.response_terminator)
+                    self._output.append(self.finished(self._answers))
                     self._answers.clear()
                 elif self._incoming:
                     self._begin(self._incoming.popleft())

@@ -5,7 +5,7 @@ import numpy as np
 from simulators.clock import VirtualClock
 from simulators.instrument import VirtualInstrument
 from simulators.instruments.catalogue import make_instrument
-from tests.conformance.virtual_instrument import ScpiConformance
+from tests.conformance.virtual_instrument import ScpiConformance, VirtualInstrumentConformance
 from tests.simulators.scpi.supply import ArraySource, Supply
 
 
@@ -31,3 +31,26 @@ class TestQDac2(ScpiConformance):
 class TestKeysight34465A(ScpiConformance):
     def create_instrument(self) -> VirtualInstrument:
         return make_instrument("keysight_34465a", VirtualClock(), "1", np.random.default_rng(1))
+
+
+class TestThorlabsPm100d(ScpiConformance):
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("thorlabs_pm100d", VirtualClock(), "1", np.random.default_rng(1))
+
+
+class TestSantecTsl570(ScpiConformance):
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("santec_tsl570", VirtualClock(), "1", np.random.default_rng(1))
+
+    def test_self_test_and_version(self) -> None:
+        """The maker answers SYSTem:VERSion? with the firmware, of three numbers."""
+        instrument = self.started()
+        assert int(self.text(instrument, "*TST?")) == 0
+        assert self.text(instrument, "SYST:VERS?").replace(".", "").isdecimal()
+
+
+class TestQontrolQ8iv(VirtualInstrumentConformance):
+    question = b"ID?\n"
+
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("qontrol_q8iv", VirtualClock(), "10", np.random.default_rng(1))

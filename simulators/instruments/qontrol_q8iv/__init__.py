@@ -1,0 +1,1 @@
+"""An emulated chain of Qontrol Q8iv units."""

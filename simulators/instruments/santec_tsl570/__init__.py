@@ -1,0 +1,1 @@
+"""An emulated Santec TSL-570."""

@@ -1,0 +1,1 @@
+"""An emulated Thorlabs PM100D."""
