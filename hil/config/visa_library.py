@@ -36,14 +36,14 @@ def absolute(named: str, folder: Path) -> str:
     from simulators.errors import RecordingError
     from simulators.recording.spelling import read_spelling
 
-    path, at, backend = named.rpartition("@")
+    path, _, backend = named.rpartition("@")
     if backend != "hil":
         return named
     try:
         found = read_spelling(path)
     except RecordingError as error:
         raise ConfigError(f"visa: {error}") from None
-    return named if found is None else f"{found.below(folder)}"
+    return named if found is None else str(found.below(folder))
 
 
 def replaying() -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from pyvisa.constants import StatusCode
 from pyvisa.errors import VisaIOError
 
-from simulators.recording.format import Block, Exchange
+from simulators.recording.format import Block, Exchange, head_of
 from simulators.recording.recording import Recording
 
 _SHOWN = 100
@@ -74,11 +74,10 @@ def status_name(exchange: Exchange) -> str:
 
 def abbreviated(data: bytes | Block) -> str:
     """Data as a person reads them: text quoted, anything long by its head and length."""
-    if isinstance(data, Block):
-        return f"{data.head!r}... ({data.length:,} bytes)"
-    if data.isascii() and len(data) <= _SHOWN:
+    if isinstance(data, bytes) and data.isascii() and len(data) <= _SHOWN:
         return repr(data.decode("ascii"))
-    return f"{data[:40].split(b'#')[0].decode('ascii', 'replace')!r}... ({len(data):,} bytes)"
+    head, length = (data.head, data.length) if isinstance(data, Block) else (head_of(data), len(data))
+    return f"{head!r} and more, {length:,} bytes" if head else f"{length:,} bytes"
 
 
 def _content(content: Any) -> str:
@@ -91,27 +90,34 @@ def _content(content: Any) -> str:
 
 
 def _first_difference(recorded: bytes, sent: bytes) -> list[str]:
-    at = next(
-        (k for k, (one, other) in enumerate(zip(recorded, sent, strict=False)) if one != other),
-        min(len(recorded), len(sent)),
-    )
-    told = [f"  they differ from byte {at + 1}"]
-    start = _block_start(recorded)
-    if start is not None and at >= start and start == _block_start(sent):
-        told[0] += f", byte {at - start + 1} of the block"
-        for size, form in ((4, "f"), (8, "d")):
-            place = start + (at - start) // size * size
-            pieces = recorded[place : place + size], sent[place : place + size]
-            if all(len(piece) == size for piece in pieces):
-                ours, theirs = (struct.unpack(f"<{form}", piece)[0] for piece in pieces)
-                told.append(
-                    f"  read as little-endian {size * 8}-bit floats, element {(at - start) // size} "
-                    f"is {ours:.9g} in the recording and {theirs:.9g} now"
-                )
-    elif recorded.isascii() and sent.isascii() and max(len(recorded), len(sent)) > _SHOWN:
+    starts = _block_start(recorded), _block_start(sent)
+    if starts[0] is None or starts[1] is None:
+        at = _apart(recorded, sent)
         window = slice(max(0, at - 20), at + 20)
-        told.append(f"  there: recorded {recorded[window]!r}, now {sent[window]!r}")
-    return told
+        told = f"  they differ from byte {at + 1}"
+        if max(len(recorded), len(sent)) > _SHOWN:
+            told += f": recorded {recorded[window]!r}, now {sent[window]!r}"
+        return [told]
+    ours, theirs = recorded[starts[0] :], sent[starts[1] :]
+    at = _apart(ours, theirs)
+    told = f"  the blocks have {len(ours)} and {len(theirs)} bytes and differ from byte {at + 1}"
+    lines = [told]
+    for size, form in ((4, "f"), (8, "d")):
+        place = at // size * size
+        pieces = ours[place : place + size], theirs[place : place + size]
+        if all(len(piece) == size for piece in pieces):
+            one, other = (struct.unpack(f"<{form}", piece)[0] for piece in pieces)
+            lines.append(
+                f"  as little-endian {size * 8}-bit floats: element {at // size} "
+                f"is {one:.9g} in the recording and {other:.9g} now"
+            )
+    return lines
+
+
+def _apart(one: bytes, other: bytes) -> int:
+    """The first place where they differ."""
+    both = enumerate(zip(one, other, strict=False))
+    return next((k for k, (a, b) in both if a != b), min(len(one), len(other)))
 
 
 def _block_start(message: bytes) -> int | None:

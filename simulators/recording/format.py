@@ -1,7 +1,8 @@
 """The form of a recording: a file of JSON lines and, beside it, the blocks.
 
-The first line is the header. Every other line is one exchange with `t` (seconds since the start, monotonic),
-`took` (seconds), `op`, `session` and `status` (VISA's, negative for an error):
+The first line is the header. Every other line is one exchange with `t` (seconds since the start, on the
+computer's monotonic clock or, as the header says, on the virtual one of an emulated bench), `took` (seconds),
+`op`, `session` and `status` (VISA's, negative for an error):
 
     {"t": 0.01, "took": 0.2, "op": "open", "session": 1, "status": 0, "resource": "GPIB0::5::INSTR", "library": "@py"}
     {"t": 0.22, "took": 0.0001, "op": "write", "session": 1, "status": 0, "text": "*IDN?\\n"}
@@ -56,6 +57,12 @@ CALLS = frozenset(
 def side_file(path: Path) -> Path:
     """Where the blocks of a recording are."""
     return path.with_name(path.name + ".bin")
+
+
+def head_of(data: bytes) -> str:
+    """The text that data begin with, which may be none."""
+    text = data[:40].split(b"#")[0]
+    return text.decode("ascii") if text.isascii() else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,11 @@ class RecordingLibrary(VisaLibraryBase):
     def _init(self) -> None:
         spelled = cast(Spelling, read_spelling(str(self.library_path)))
         self._wrapped = open_wrapped(spelled.library)
-        self._recorder = recorder(spelled.path, spelled.library, _seeds(spelled.library))
+        clock = getattr(self._wrapped, "clock", None)  # an emulated bench has a time of its own
+        self._now: Callable[[], float] = time.monotonic if clock is None else lambda: float(clock.now)
+        kind = "monotonic" if clock is None else "virtual"
+        self._recorder = recorder(spelled.path, spelled.library, kind, _seeds(spelled.library))
+        self._start_s = self._recorder.start_s(spelled.library, self._now())
         self._name = spelled.library
         self._tracks = {}
 
@@ -88,7 +92,7 @@ class RecordingLibrary(VisaLibraryBase):
         number = int(attribute)
         if track is not None and (number not in track.seen or track.seen[number] != value):
             track.seen[number] = value
-            now = time.monotonic()
+            now = self._now() - self._start_s
             self._recorder.call("get", track.number, now, now, int(status), args=[number], value=value)
         return value, status
 
@@ -108,7 +112,7 @@ class RecordingLibrary(VisaLibraryBase):
 
     def write(self, session: VISASession, data: bytes) -> tuple[int, StatusCode]:
         """viWrite."""
-        began = time.monotonic()
+        began = self._now() - self._start_s
         track = self._tracks.get(session)
         if track is not None and track.answer:
             self._put_down(track)
@@ -122,7 +126,7 @@ class RecordingLibrary(VisaLibraryBase):
 
     def read(self, session: VISASession, count: int) -> tuple[bytes, StatusCode]:
         """viRead; the recording has the pieces of an answer as one."""
-        began = time.monotonic()
+        began = self._now() - self._start_s
         track = self._tracks.get(session)
         try:
             data, status = self._wrapped.read(session, count)
@@ -133,16 +137,16 @@ class RecordingLibrary(VisaLibraryBase):
             if not track.answer:
                 track.began = began
             track.answer += data
-            track.ended = time.monotonic()
+            track.ended = self._now() - self._start_s
             return data, status
         self._message("read", track, began, bytes(data), status)
         return data, status
 
     def monotonic_s(self) -> float:
         """The time in seconds, as `time.monotonic` gives it; a replay gives the same again."""
-        now = time.monotonic()
-        self._recorder.call("clock", 0, now, now, 0, value=now)
-        return now
+        now, told = self._now() - self._start_s, time.monotonic()
+        self._recorder.call("clock", 0, now, now, 0, value=told)
+        return told
 
     def _message(
         self, op: str, track: Track | None, began: float, data: bytes, status: int, error: str = ""
@@ -152,7 +156,7 @@ class RecordingLibrary(VisaLibraryBase):
         if track.answer and op == "read":
             data, began = bytes(track.answer) + data, track.began
             track.answer.clear()
-        self._recorder.message(op, track.number, began, time.monotonic(), data, status, error)
+        self._recorder.message(op, track.number, began, self._now() - self._start_s, data, status, error)
 
     def _put_down(self, track: Track) -> None:
         """Record an answer that was not fetched to its end, before something else happens."""
@@ -165,7 +169,7 @@ class RecordingLibrary(VisaLibraryBase):
     def _called(self, op: str, number: int, **fields: Any) -> Iterator[dict[str, Any]]:
         """Record a call; the block puts its status and value into what it is given."""
         told: dict[str, Any] = dict(fields)
-        began = time.monotonic()
+        began = self._now() - self._start_s
         try:
             yield told
         except BaseException as error:
@@ -175,7 +179,7 @@ class RecordingLibrary(VisaLibraryBase):
             raise
         finally:
             status = int(told.pop("status", 0))
-            self._recorder.call(op, number, began, time.monotonic(), status, **told)
+            self._recorder.call(op, number, began, self._now() - self._start_s, status, **told)
             told["status"] = StatusCode(status) if status in _STATUSES else status
 
 
@@ -244,17 +248,20 @@ def _passed_on(name: str) -> Callable[..., Any]:
     return call
 
 
+def _wrapped_property(name: str) -> Callable[[RecordingLibrary], Any]:
+    return lambda self: getattr(self._wrapped, name)
+
+
 def _complete() -> None:
     """Give RecordingLibrary the functions that the base class would otherwise answer for."""
     for name, member in vars(VisaLibraryBase).items():
         if name.startswith("_") or name in vars(RecordingLibrary) or isinstance(member, staticmethod):
             continue
         if isinstance(member, property):
-            setattr(RecordingLibrary, name, property(lambda self, n=name: getattr(self._wrapped, n)))
+            setattr(RecordingLibrary, name, property(_wrapped_property(name)))
         elif callable(member):
             make = _recorded_call if name in CALLS else _passed_on
             setattr(RecordingLibrary, name, make(name))
 
 
 _complete()
-

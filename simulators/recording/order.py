@@ -13,7 +13,7 @@ order would not have given is counted.
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from pyvisa import rname
 from pyvisa.constants import StatusCode
@@ -127,7 +127,9 @@ class StrictOrder:
         key = canonical(resource)
         if key not in self._courses:
             names = ", ".join(self._recording.resources) or "nothing"
-            self._fail(f"{self._recording.path}: {resource} was not opened in the recording, which has {names}")
+            self._fail(
+                f"{self._recording.path}: {resource} was not opened in the recording, which has {names}"
+            )
         return key
 
     def _following(self, resource: str, op: str, sent: Any) -> Exchange:
@@ -137,7 +139,11 @@ class StrictOrder:
         while self._next[key] < len(course) and not course[self._next[key]].on_the_wire:
             self._next[key] += 1
         if self._next[key] == len(course):
-            why = "it was cut short: its process was stopped or its disk was full" if self._recording.cut else "all is done"
+            why = (
+                "it was cut short: its process was stopped or its disk was full"
+                if self._recording.cut
+                else "all is done"
+            )
             shown = f" {sent!r}" if sent and len(sent) < 200 else ""
             self._fail(
                 f"{self._recording.path} ends here for {resource}, after {len(course)} exchanges ({why}), "
@@ -149,17 +155,17 @@ class StrictOrder:
         self._next[canonical(exchange.resource)] += 1
         return exchange
 
-    def _differ(self, expected: Exchange, op: str, sent: Any) -> None:
+    def _differ(self, expected: Exchange, op: str, sent: Any) -> NoReturn:
         index = self._next[canonical(expected.resource)] + 1
         self._fail(diverged(self._recording, index, expected, op, sent))
 
-    def _fail(self, text: str) -> None:
-        self._divergence = self._divergence or text
-        self._check()
+    def _fail(self, text: str) -> NoReturn:
+        self._divergence = text
+        raise Divergence(text)
 
     def _check(self) -> None:
         if self._divergence is not None:
-            raise Divergence(self._divergence)
+            raise Divergence("the program has left the recording before, and nothing is answered any more")
 
 
 class LooseOrder:

@@ -6,7 +6,6 @@ import logging
 import os
 import platform
 import threading
-import time
 import zlib
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -15,20 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from simulators.errors import RecordingError
-from simulators.recording.format import FORMAT, INLINE, plain, side_file
+from simulators.recording.format import FORMAT, INLINE, head_of, plain, side_file
 
 _log = logging.getLogger(__name__)
 _recorders: dict[str, "Recorder"] = {}
 
 
-def recorder(path: str, library: str, seeds: dict[str, int]) -> "Recorder":
+def recorder(path: str, library: str, clock: str, seeds: dict[str, int]) -> "Recorder":
     """The recorder of this process for the file; begun if there is none. Raises RecordingError.
 
     It stays open for the life of the process, as sessions come and go; `finish` ends it.
     """
     absolute = os.path.abspath(path)
     if absolute not in _recorders:
-        _recorders[absolute] = Recorder(Path(absolute), library, seeds)
+        _recorders[absolute] = Recorder(Path(absolute), library, clock, seeds)
         atexit.register(finish, absolute)
     return _recorders[absolute]
 
@@ -48,12 +47,14 @@ class Recorder:
     never comes between a program and its instrument: it is cut there, which `failure` and the log say.
     """
 
-    def __init__(self, path: Path, library: str, seeds: dict[str, int]) -> None:
+    def __init__(self, path: Path, library: str, clock: str, seeds: dict[str, int]) -> None:
         self.path = path
         self.failure: OSError | None = None
         self._lock = threading.Lock()
         self._offset = 0
         self._sessions = 0
+        self._starts: dict[str, float] = {}
+        self._latest_s = 0.0
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
         try:
             self._lines = os.open(path, flags, 0o644)
@@ -62,18 +63,24 @@ class Recorder:
                 f"{path} is there already, and one recording is one process; choose another name or remove it"
             ) from None
         except OSError as error:
-            raise RecordingError(f"{path} cannot be written: {error.strerror}; choose another place") from None
+            raise RecordingError(
+                f"{path} cannot be written: {error.strerror}; choose another place"
+            ) from None
         self._blocks = os.open(side_file(path), flags & ~os.O_EXCL | os.O_TRUNC, 0o644)
-        self.start = time.monotonic()
         header = {
             "format": FORMAT,
             "started": datetime.now(UTC).isoformat(timespec="microseconds"),
             "library": library,
+            "clock": clock,
             "seeds": seeds,
             "versions": {name: _version(name) for name in ("hil", "pyvisa")},
             "system": f"Python {platform.python_version()} on {platform.system()}",
         }
         self._append(json.dumps(header) + "\n")
+
+    def start_s(self, library: str, now_s: float) -> float:
+        """The time on the library's clock at which it was first opened; that is now if it was not before."""
+        return self._starts.setdefault(library, now_s)
 
     def new_session(self) -> int:
         """A number for a session that is opened."""
@@ -82,12 +89,13 @@ class Recorder:
             return self._sessions
 
     def message(
-        self, op: str, session: int, began: float, ended: float, data: bytes, status: int, error: str = ""
+        self, op: str, session: int, began_s: float, ended_s: float, data: bytes, status: int, error: str = ""
     ) -> None:
-        """Record a write or a read; `began` and `ended` are of `time.monotonic`."""
+        """Record a write or a read; times are since the start."""
+        self._latest_s = ended_s
         fault = f',"error":{encode_basestring_ascii(error)}' if error else ""
         line = (
-            f'{{"t":{began - self.start:.6f},"took":{ended - began:.6f},"op":"{op}",'
+            f'{{"t":{began_s:.6f},"took":{ended_s - began_s:.6f},"op":"{op}",'
             f'"session":{session},"status":{status:d}{fault}'
         )
         if len(data) <= INLINE and data.isascii():
@@ -95,17 +103,17 @@ class Recorder:
         else:
             self._append(line, data)
 
-    def call(self, op: str, session: int, began: float, ended: float, status: int, **fields: Any) -> None:
+    def call(self, op: str, session: int, began_s: float, ended_s: float, status: int, **fields: Any) -> None:
         """Record anything else; `fields` are those of the format."""
-        line = {"t": round(began - self.start, 6), "took": round(ended - began, 6)}
+        self._latest_s = ended_s
+        line: dict[str, Any] = {"t": round(began_s, 6), "took": round(ended_s - began_s, 6)}
         line |= {"op": op, "session": session, "status": status}
         line |= {name: plain(value) for name, value in fields.items()}
         self._append(json.dumps(line, separators=(",", ":")) + "\n")
 
     def close(self) -> None:
         """Write the last line, which says that nothing is missing, and let go of the files."""
-        now = time.monotonic()
-        self.call("end", 0, now, now, 0)
+        self.call("end", 0, self._latest_s, self._latest_s, 0)
         with self._lock:
             self.failure = self.failure or OSError("closed")
             os.close(self._lines)
@@ -118,7 +126,7 @@ class Recorder:
             try:
                 if block is not None:
                     _write_all(self._blocks, block)
-                    head = encode_basestring_ascii(block[:40].split(b"#")[0].decode("ascii", "replace"))
+                    head = encode_basestring_ascii(head_of(block))
                     place = f"[{self._offset},{len(block)},{zlib.crc32(block)}]"
                     line = f'{line},"block":{place},"head":{head}}}\n'
                     self._offset += len(block)

@@ -66,7 +66,9 @@ class Recording:
             raise RecordingError(f"{self.path} cannot be read: {error.strerror}; check the path") from None
         lines.pop()  # nothing, or a line that was cut
         if not lines:
-            raise RecordingError(f"{self.path} holds no whole line: it is no recording, or one that never began")
+            raise RecordingError(
+                f"{self.path} holds no whole line: it is no recording, or one that never began"
+            )
         return lines
 
     def _read_header(self, line: bytes) -> dict[str, Any]:

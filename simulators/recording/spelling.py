@@ -50,7 +50,9 @@ def read_spelling(text: str) -> Spelling | None:
     if scheme == "record":
         parts = _RECORDED.fullmatch(rest)
         if parts is None:
-            raise RecordingError(f"{text!r}: write record:SESSION{SUFFIX}:LIBRARY@hil, such as record:s.rec:@py@hil")
+            raise RecordingError(
+                f"{text!r}: write record:SESSION{SUFFIX}:LIBRARY@hil, such as record:s.rec:@py@hil"
+            )
         return Spelling(scheme, parts[1], parts[2])
     return Spelling(scheme, checked_name(rest))
 
