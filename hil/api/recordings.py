@@ -6,15 +6,17 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hil import child
-from hil.cli.exit_codes import FAILURE, INSTRUMENT
+from hil.cli.exit_codes import FAILURE, INSTRUMENT, OK
 from hil.config.visa_library import RECORD_VARIABLE, REPLAY_VARIABLE
 from hil.errors import ConfigError
-from simulators.recording import Recording, checked_name
-from simulators.recording.comparison import Comparison
+from simulators.recording import REPORTS_VARIABLE, Recording, checked_name
 from simulators.recording.listing import Listing
+
+if TYPE_CHECKING:
+    from simulators.recording.comparison import Comparison
 
 PYVISA_VARIABLE = "PYVISA_LIBRARY"
 
@@ -39,14 +41,11 @@ class Recorded:
     @property
     def exit_code(self) -> int:
         """The command's, or 1 where it was good and nothing came to be recorded."""
-        return self.child_exit_code or (OK_OR_NOTHING[bool(self.instruments)])
+        return self.child_exit_code or (OK if self.instruments else FAILURE)
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
         return {**asdict(self), "exit_code": self.exit_code}
-
-
-OK_OR_NOTHING = {True: 0, False: FAILURE}
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Replayed:
         """4 where the command left the recording, else its own; 1 where it was good and asked nothing."""
         if self.divergence is not None:
             return INSTRUMENT
-        return self.child_exit_code or OK_OR_NOTHING[self.asked]
+        return self.child_exit_code or (OK if self.asked else FAILURE)
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
@@ -119,7 +118,7 @@ def replay(recording: Path | str, command: Sequence[str], loose: bool = False) -
         environment = {
             REPLAY_VARIABLE: f"{scheme}:{path}",
             PYVISA_VARIABLE: f"{scheme}:{path}@hil",
-            "HIL_REPLAY_REPORTS": folder,
+            REPORTS_VARIABLE: folder,
         }
         code = child.run(command, environment)
         reports = [
@@ -142,7 +141,7 @@ def replay(recording: Path | str, command: Sequence[str], loose: bool = False) -
     )
 
 
-def compare(recording: Path | str, against: Path | str, tolerance: float = 1e-3) -> Comparison:
+def compare(recording: Path | str, against: Path | str, tolerance: float = 1e-3) -> "Comparison":
     """Do a recorded session again on another bench and say what answers differently, header by header.
 
     `against` is a bench file, whose emulator is taken, or a VISA library spelled as PyVISA takes it: then

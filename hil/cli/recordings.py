@@ -71,7 +71,7 @@ def replay(
 ) -> None:
     """Run a command with no instruments, answered from a recording; exits with 4 where it leaves it."""
     import hil
-    from hil.cli.tables import replay_text
+    from hil.cli.recording_tables import replay_text
 
     result = hil.replay(recording, command or [], loose)
     if json:
@@ -91,7 +91,7 @@ def compare(
 ) -> None:
     """Do a recorded session again on another bench, and list by command what answers differently."""
     import hil
-    from hil.cli.tables import comparison_table
+    from hil.cli.recording_tables import comparison_table
 
     result = hil.compare(recording, against, tolerance)
     if json:
@@ -109,7 +109,7 @@ def show(
 ) -> None:
     """List a recording's exchanges on stdout, long ones abbreviated, with a summary at the end."""
     import hil
-    from hil.cli.tables import listing_summary
+    from hil.cli.recording_tables import listing_summary
 
     listing = hil.show(recording, instrument)
     if json:

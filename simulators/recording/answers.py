@@ -75,7 +75,8 @@ def _extent(message: bytes | bytearray) -> tuple[int, int] | None:
 def _floats(recorded: bytes, answered: bytes) -> tuple[Array, Array] | None:
     for form in _FORMS:
         if recorded and len(recorded) % int(form[2]) == 0:
-            ours, theirs = (np.frombuffer(data, form).astype(float) for data in (recorded, answered))
+            with np.errstate(all="ignore"):  # bytes read in the wrong form make any number
+                ours, theirs = (np.frombuffer(data, form).astype(float) for data in (recorded, answered))
             if _plausible(ours) and _plausible(theirs):
                 return ours, theirs
     return None

@@ -25,6 +25,9 @@ from typing import Any
 FORMAT = "hil-recording/1"
 FAMILY = "hil-recording/"
 SUFFIX = ".rec"
+REPORTS_VARIABLE = "HIL_REPLAY_REPORTS"
+"""The environment names a folder where every process that replays says, as JSON, what came of it."""
+
 INLINE = 400
 """Longer data, and those that are not ASCII, go to the side file."""
 

@@ -18,14 +18,11 @@ from pyvisa.highlevel import VisaLibraryBase
 from pyvisa.typing import VISAEventContext, VISARMSession, VISASession
 
 from simulators.recording.difference import Divergence
-from simulators.recording.format import CALLS, Exchange
+from simulators.recording.format import CALLS, REPORTS_VARIABLE, Exchange
 from simulators.recording.order import SILENCE, LooseOrder, Order, StrictOrder, canonical
 from simulators.recording.recording import Recording
 from simulators.recording.spelling import Spelling, read_spelling
 from simulators.visa.attributes import initial, refusal
-
-REPORTS_VARIABLE = "HIL_REPLAY_REPORTS"
-"""A folder where every process that replays says, as JSON, what came of it."""
 
 _TERMCHAR = int(ResourceAttribute.termchar)
 _TERMCHAR_ENABLED = int(ResourceAttribute.termchar_enabled)

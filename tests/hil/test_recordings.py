@@ -1,0 +1,337 @@
+"""Whole sessions recorded, replayed with nothing there, compared and shown, as a user runs them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hil
+from hil.store import RunStore
+from simulators.errors import RecordingError
+from tests.hil.lab import command, make_lab, rewrite, run
+from tests.hil.test_interrupted_sessions import samples
+
+NO_BENCH = """
+import sys
+from hil.cli.main import main
+try:
+    main()
+finally:
+    loaded = [name for name in sys.modules if name.startswith(("simulators.bench", "simulators.instruments."))]
+    loaded += [name for name in sys.modules if name == "simulators.models.hopping"]
+    open(sys.argv[-1] + ".modules", "w").write(repr(loaded))
+"""
+
+
+def the_run(folder: Path) -> Path:
+    (found,) = folder.iterdir()
+    return found
+
+
+def without_emulator(bench: Path) -> None:
+    text = bench.read_text()
+    bench.write_text(text[: text.index("# What only the emulator knows")])
+
+
+def timeless(value: Any) -> Any:
+    """Figures without what differs from one run to the next by nature: durations and rates."""
+    if isinstance(value, dict):
+        timed = ("seconds", "duration_s", "samples_per_s", "started", "finished")
+        return {key: timeless(item) for key, item in value.items() if key not in timed}
+    return [timeless(item) for item in value] if isinstance(value, list) else value
+
+
+def plain_page(run: Path) -> str:
+    """The report's words and figures without drawings, dates, durations and paths."""
+    page = (run / "report.html").read_text()
+    page = page[: page.index('<section id="run">')] + page[page.index("<h3>Versions</h3>") :]
+    page = re.sub(r"<img [^>]*>", "", page)
+    page = re.sub(r'<div class="name">Duration</div>.*?all steps together', "", page, flags=re.DOTALL)
+    page = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "", page)
+    page = re.sub(r"<dt>bench.yaml \(SHA-256\)</dt><dd>.*?</dd>", "", page)
+    return page.replace(run.name, "").replace(str(run.parent), "")
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lab with a calibration that was recorded in s.rec."""
+    folder = tmp_path_factory.mktemp("recorded")
+    experiment = make_lab(folder / "lab")
+    done = run("record", folder / "s.rec", "--", "hil", "calibrate", experiment)
+    assert done.returncode == 5, done.stderr  # a surrogate of seconds does not meet the acceptance
+    assert "recorded 7," in done.stderr
+    return folder
+
+
+def test_a_calibration_replays_to_the_same_surrogate_and_report(calibrated: Path, tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+    lab.mkdir()
+    for name in ("bench.yaml", "experiment.yaml"):
+        (lab / name).write_text((calibrated / "lab" / name).read_text())
+    without_emulator(lab / "bench.yaml")
+    experiment = lab / "experiment.yaml"
+    rewrite(experiment, {"runs: runs": "runs: replayed"})
+    words = [sys.executable, "-c", NO_BENCH, "calibrate", str(experiment)]
+    done = run("replay", calibrated / "s.rec", "--json", "--", *words)
+    assert done.returncode == 5, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["divergence"], told["unused"], told["cut"]) == (None, {}, False)
+    assert told["answered"] > 7000
+    assert Path(f"{experiment}.modules").read_text() == "[]"
+
+    first, again = the_run(calibrated / "lab" / "runs"), the_run(lab / "replayed")
+    recorded, replayed = samples(first), samples(again)
+    assert recorded.keys() == replayed.keys() >= {"inputs", "outputs", "flags"}
+    for name, values in recorded.items():
+        np.testing.assert_array_equal(replayed[name], values)
+    weights = sorted((first / "models").rglob("*.safetensors"))
+    assert weights
+    for file in weights:
+        assert (again / file.relative_to(first)).read_bytes() == file.read_bytes()
+    metrics = [json.loads((folder / "metrics.json").read_text()) for folder in (first, again)]
+    assert metrics[0]["surrogate"]["rmse_A"] > 0
+    assert timeless(metrics[0]) == timeless(metrics[1])
+    assert plain_page(again) == plain_page(first)
+    with RunStore.open(again) as store:
+        assert store.manifest["instruments"]["source"].startswith("QDevil, QDAC-II")
+
+
+def test_a_bench_file_may_name_the_recording_itself(calibrated: Path, tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+    lab.mkdir()
+    for name in ("bench.yaml", "experiment.yaml"):
+        (lab / name).write_text((calibrated / "lab" / name).read_text())
+    for name in ("s.rec", "s.rec.bin"):
+        (lab / name).write_bytes((calibrated / name).read_bytes())
+    without_emulator(lab / "bench.yaml")
+    rewrite(lab / "bench.yaml", {'visa: "@hil"': 'visa: "replay:s.rec@hil"'})
+    done = run("sample", lab / "experiment.yaml")
+    assert done.returncode == 0, done.stderr
+    first, again = the_run(calibrated / "lab" / "runs"), the_run(lab / "runs")
+    np.testing.assert_array_equal(samples(again)["outputs"], samples(first)["outputs"])
+
+
+def test_another_experiment_leaves_the_recording_and_ends_with_4(calibrated: Path, tmp_path: Path) -> None:
+    experiment = make_lab(tmp_path / "lab")
+    rewrite(experiment, {"seed: 1 ": "seed: 2 "})
+    done = run("replay", calibrated / "s.rec", "--", "hil", "sample", experiment)
+    assert done.returncode == 4, done.stderr
+    told = " ".join(done.stderr.split())
+    assert "the program has left the recording at" in told
+    assert "recorded: write 'sour1:list:volt '" in told
+    assert re.search(r"element \d+ is \S+ in the recording and \S+ now", told)
+    assert "SafeStateError" not in told
+    assert "Traceback" not in told
+
+
+def test_compare_finds_a_bench_equal_to_itself_and_another_one_not(calibrated: Path, tmp_path: Path) -> None:
+    bench = calibrated / "lab" / "bench.yaml"
+    done = run("compare", calibrated / "s.rec", bench, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["agrees"], [tally for tally in told["tallies"] if tally["different"]]
+    assert len(told["tallies"]) > 60
+    other = make_lab(tmp_path / "lab").with_name("bench.yaml")
+    rewrite(other, {"offset: -57 mV": "offset: -40 mV", 'serial: "1017"': 'serial: "1018"'})
+    result = hil.compare(calibrated / "s.rec", other, tolerance=1e-3)
+    found = {tally.header: tally for tally in result.tallies if "SOCKET" in tally.resource}
+    readings = {tally.header: tally for tally in result.tallies if "INSTR" in tally.resource}
+    assert found["*IDN?"].different == found["*IDN?"].count > 0
+    assert readings["FETCH?"].different > 0
+    assert readings["*IDN?"].equal == readings["*IDN?"].count > 0
+    shown = run("compare", calibrated / "s.rec", other)
+    assert shown.returncode == 0, shown.stderr
+    assert "FETCH?" in shown.stderr
+    assert "answer as recorded" in shown.stderr
+
+
+def test_show_lists_and_sums_up(calibrated: Path) -> None:
+    done = run("show", calibrated / "s.rec", "--instrument", "34465a")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) > 500
+    assert all("192.168.8.18" in line for line in lines)
+    assert any("-> 'FETCh?\\n'" in line for line in lines)
+    assert "Keysight Technologies,34465A" in done.stderr
+    told = json.loads(run("show", calibrated / "s.rec", "--json").stdout)
+    assert told["header"]["seeds"] == {"emulator": 20}
+    assert told["header"]["clock"] == "virtual"
+    assert len(told["summary"]["instruments"]) == 2
+    none = run("show", calibrated / "s.rec", "--instrument", "nobody")
+    assert none.returncode == 2
+    assert "no instrument 'nobody'" in none.stderr
+
+
+SCRIPT = """
+import sys
+import pyvisa
+
+manager = pyvisa.ResourceManager()
+dac = manager.open_resource("TCPIP0::192.168.8.17::5025::SOCKET", read_termination="\\n", write_termination="\\n")
+print(dac.query("*IDN?"), flush=True)
+dac.write(f"sour1:volt {sys.argv[1]}")
+print(dac.query("sour1:volt?"), flush=True)
+"""
+
+
+RACK = """
+format: hil-bench/1
+name: one source
+visa: "@hil"
+station:
+  instruments:
+    dac: {type: qcodes_contrib_drivers.drivers.QDevil.QDAC2.QDac2, address: TCPIP0::192.168.8.17::5025::SOCKET}
+emulator:
+  seed: 1
+  instruments:
+    dac: {model: qdac2, serial: "1017"}
+  wires: [dac.1 -> 10 kOhm -> ground]
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    (tmp_path / "rack.yaml").write_text(RACK)
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+def python(script: Path, *words: str) -> list[str]:
+    return [sys.executable, str(script), *words]
+
+
+def test_an_unchanged_script_is_recorded_and_replayed(script: Path, tmp_path: Path) -> None:
+    recording, bench = tmp_path / "s.rec", tmp_path / "rack.yaml"
+    done = run("record", recording, "--visa", bench, "--", *python(script, "0.5"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["QDevil, QDAC-II, 1017, 13-1.57", "0.5"]
+    bench.unlink()
+    again = run("replay", recording, "--", *python(script, "0.5"))
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == done.stdout
+    other = run("replay", recording, "--", *python(script, "0.6"))
+    assert other.returncode == 4, other.stderr
+    assert "Divergence" in other.stderr  # the script's own traceback
+    assert "sour1:volt 0.6" in other.stderr
+    loose = run("replay", recording, "--loose", "--", *python(script, "0.6"))
+    assert loose.returncode == 0, loose.stderr
+    assert loose.stdout == done.stdout
+    assert "unknown, 1 times" in loose.stderr
+    script.write_text(SCRIPT[: SCRIPT.index("dac.write")])
+    short = run("replay", recording, "--", *python(script, "0.5"))
+    assert short.returncode == 0, short.stderr
+    assert "3 more with TCPIP0::192.168.8.17::5025::SOCKET were not asked for" in short.stderr
+
+
+def test_the_exit_code_is_the_commands(script: Path, tmp_path: Path) -> None:
+    ends = [sys.executable, "-c", "import pyvisa, sys; pyvisa.ResourceManager(); sys.exit(7)"]
+    recording = tmp_path / "s.rec"
+    done = run("record", recording, "--visa", tmp_path / "rack.yaml", "--", *ends)
+    assert done.returncode == 7, done.stderr
+    assert run("replay", recording, "--", *ends).returncode == 7
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["record", "s.rec"], 2, "no command"),
+        (["record", "s.txt", "--", "true"], 2, ".rec"),
+        (["record", "nowhere/s.rec", "--", "true"], 2, "not a folder"),
+        (["record", "s.rec", "--", "no-such-command"], 2, "no-such-command"),
+        (["record", "s.rec", "--", sys.executable, "-c", ""], 1, "nothing was recorded"),
+        (["replay", "missing.rec", "--", "true"], 2, "cannot be read"),
+        (["replay", "wrong.rec", "--", "true"], 2, "is no recording"),
+        (["replay", "newer.rec", "--", "true"], 2, "a newer one"),
+        (["replay", "good.rec"], 2, "no command"),
+        (["replay", "good.rec", "--", sys.executable, "-c", ""], 1, "nothing was replayed"),
+        (["record", "good.rec", "--", "true"], 2, "there already"),
+        (["show", "wrong.rec"], 2, "is no recording"),
+        (["compare", "good.rec", "missing.yaml"], 2, "missing.yaml"),
+    ],
+)
+def test_wrong_words_end_with_one_clear_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], code: int, said: str
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wrong.rec").write_text("format: hil-bench/1\n")
+    (tmp_path / "newer.rec").write_text('{"format": "hil-recording/9"}\n')
+    (tmp_path / "good.rec").write_text('{"format": "hil-recording/1"}\n')
+    done = run(*words)
+    assert done.returncode == code, done.stderr
+    assert said in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_newer_recording_is_refused_by_the_function_too(tmp_path: Path) -> None:
+    (tmp_path / "s.rec").write_text('{"format": "hil-recording/9"}\n')
+    with pytest.raises(RecordingError, match="a newer one"):
+        hil.show(tmp_path / "s.rec")
+
+
+PATIENT = """
+import signal
+import pyvisa
+
+manager = pyvisa.ResourceManager()
+dac = manager.open_resource("TCPIP0::192.168.8.17::5025::SOCKET", read_termination="\\n", write_termination="\\n")
+
+def stop(number, frame):
+    raise SystemExit(40 + number)
+
+signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGINT, stop)
+print(dac.query("*IDN?"), flush=True)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_reaches_the_command(script: Path, tmp_path: Path, number: signal.Signals) -> None:
+    script.write_text(PATIENT)
+    words = command(
+        "record", tmp_path / "s.rec", "--visa", tmp_path / "rack.yaml", "--", *python(script)
+    )
+    with subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("QDevil")
+        process.send_signal(number)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 40 + number, told
+    assert not hil.show(tmp_path / "s.rec").recording.cut
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_a_recording_whose_process_is_killed_is_read_to_the_cut(script: Path, tmp_path: Path) -> None:
+    script.write_text(PATIENT + "# no end\n")
+    script.write_text(PATIENT.replace("print(dac", "import os; print(os.getpid(), flush=True); print(dac"))
+    words = command(
+        "record", tmp_path / "s.rec", "--visa", tmp_path / "rack.yaml", "--", *python(script)
+    )
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        assert process.stdout.readline().startswith("QDevil")
+        began = time.monotonic()
+        os.kill(child, signal.SIGKILL)
+        _, told = process.communicate(timeout=60)
+    assert time.monotonic() - began < 60
+    assert process.returncode == 128 + signal.SIGKILL, told
+    assert "without a proper end" in told
+    listing = hil.show(tmp_path / "s.rec")
+    assert listing.recording.cut
+    (share,) = listing.shares.values()
+    assert share.identity == "QDevil, QDAC-II, 1017, 13-1.57"
