@@ -11,9 +11,8 @@ from contextlib import contextmanager
 
 from hil.errors import ConfigError
 
-_STOPS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
-]
+_TYPED = {getattr(signal, name) for name in ("SIGINT", "SIGBREAK") if hasattr(signal, name)}
+_STOPS = _TYPED | {getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)}
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -52,7 +51,7 @@ class _Forwarder:
             process.send_signal(number)
 
     def on_signal(self, number: int, _: object) -> None:
-        if number == signal.SIGINT and _typed():
+        if number in _TYPED and _typed():
             return  # the terminal has told the child already; a second SIGINT would mean "now"
         if self._process is None:
             self._early.append(number)
@@ -75,7 +74,7 @@ def _forwarded() -> Iterator[_Forwarder]:
 
 
 def _typed() -> bool:
-    """Whether SIGINT comes from the keyboard of a terminal in whose foreground we and the child are."""
+    """Whether it comes from the keyboard of a terminal in whose foreground we and the child are."""
     try:
         return os.name != "posix" or os.tcgetpgrp(sys.__stdin__.fileno()) == os.getpgrp()  # type: ignore[union-attr]
     except (OSError, AttributeError, ValueError):

@@ -122,7 +122,8 @@ def open_session(
     check_feasible(experiment, bench, path)
     folder = _folder(path.parent / experiment.runs, experiment.name)
     with _begun(folder, experiment, path, bench_path) as store, Interrupts() as interrupts:
-        yield Session(store, experiment, bench, folder / "bench.yaml", shown, interrupts)
+        copy = folder / "bench.yaml"  # says the same, whatever folder it is read from
+        yield Session(store, experiment, load(copy, BenchFile), copy, shown, interrupts)
 
 
 def _begun(folder: Path, experiment: ExperimentFile, path: Path, bench_path: Path) -> RunStore:
@@ -148,8 +149,13 @@ def _standing_alone(bench_path: Path) -> str:
     replaced: list[tuple[yaml.Node, str]] = []
     if (file := source.node(("emulator", "chip", "file"))) is not None:
         replaced.append((file, str((bench_path.parent / str(file.value)).resolve())))
-    if (visa := source.node(("visa",))) is not None:
-        replaced.append((visa, absolute(str(visa.value), bench_path.parent)))
+    named = [
+        ("station", "instruments", name, "init", "visalib")
+        for name in source.values["station"]["instruments"]
+    ]
+    for visa in (source.node(where) for where in (("visa",), *named)):
+        if visa is not None:
+            replaced.append((visa, absolute(str(visa.value), bench_path.parent)))
     for node, value in sorted(replaced, key=lambda one: -one[0].start_mark.index):
         if str(node.value) != value:
             text = text[: node.start_mark.index] + json.dumps(value) + text[node.end_mark.index :]

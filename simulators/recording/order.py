@@ -173,17 +173,18 @@ class LooseOrder:
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._groups: dict[tuple[str, Any], list[list[Exchange]]] = defaultdict(list)
+        self._groups: dict[tuple[str, Any], list[tuple[int, list[Exchange]]]] = defaultdict(list)
         self._given: Counter[tuple[str, Any]] = Counter()
         self._answers: dict[str, list[Exchange]] = {}
         self._openings: dict[str, list[Exchange]] = defaultdict(list)
-        self._reached: Counter[str] = Counter()
+        self._strictly_next: Counter[str] = Counter()
         self._counts: dict[str, Counter[str]] = {
             name: Counter() for name in ("out_of_order", "repeated", "unknown")
         }
         self._answered = 0
         for key, course in courses(recording).items():
             group: list[Exchange] = []
+            number = 0
             for exchange in course:
                 if exchange.op == "open":
                     self._openings[key].append(exchange)
@@ -191,7 +192,8 @@ class LooseOrder:
                     group.append(exchange)
                 else:
                     group = [exchange]
-                    self._groups[key, self._name(exchange)].append(group)
+                    self._groups[key, self._name(exchange)].append((number, group))
+                    number += 1
 
     def opened(self, resource: str) -> Exchange | None:
         """See `Order`."""
@@ -232,13 +234,13 @@ class LooseOrder:
             return None
         given = self._given[key, name]
         self._given[key, name] += 1
-        group = groups[min(given, len(groups) - 1)]
+        number, group = groups[min(given, len(groups) - 1)]
         self._answered += 1
         if given >= len(groups):
             self._counts["repeated"][label] += 1
-        elif group[0].line < self._reached[key]:
+        elif number != self._strictly_next[key]:
             self._counts["out_of_order"][label] += 1
-        self._reached[key] = max(self._reached[key], group[-1].line)
+        self._strictly_next[key] = number + 1
         self._answers[key] = group[1:]
         return group[0]
 

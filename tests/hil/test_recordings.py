@@ -25,10 +25,19 @@ from hil.cli.main import main
 try:
     main()
 finally:
-    loaded = [name for name in sys.modules if name.startswith(("simulators.bench", "simulators.instruments."))]
-    loaded += [name for name in sys.modules if name == "simulators.models.hopping"]
+    chips = ("simulators.bench", "simulators.models.hopping", "simulators.instruments.qdac2",
+             "simulators.instruments.keysight_34465a")
+    loaded = [name for name in sys.modules if name.startswith(chips)]
     open(sys.argv[-1] + ".modules", "w").write(repr(loaded))
 """
+
+
+SHORT = {
+    "batches: 80": "batches: 4",
+    "batch_time: 2 s": "batch_time: 100 ms",
+    "gates: [AND, OR, NAND, NOR, XOR, XNOR]": "gates: [AND]",
+    "restarts: 256": "restarts: 4\n  steps: 5",
+}
 
 
 def the_run(folder: Path) -> Path:
@@ -54,9 +63,10 @@ def plain_page(run: Path) -> str:
     page = (run / "report.html").read_text()
     page = page[: page.index('<section id="run">')] + page[page.index("<h3>Versions</h3>") :]
     page = re.sub(r"<img [^>]*>", "", page)
+    page = re.sub(r"<dt>(trained in|samples trained a second)</dt><dd>.*?</dd>", "", page)
     page = re.sub(r'<div class="name">Duration</div>.*?all steps together', "", page, flags=re.DOTALL)
     page = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "", page)
-    page = re.sub(r"<dt>bench.yaml \(SHA-256\)</dt><dd>.*?</dd>", "", page)
+    page = re.sub(r"<dt>(bench|experiment).yaml \(SHA-256\)</dt><dd>.*?</dd>", "", page)
     return page.replace(run.name, "").replace(str(run.parent), "")
 
 
@@ -64,10 +74,10 @@ def plain_page(run: Path) -> str:
 def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lab with a calibration that was recorded in s.rec."""
     folder = tmp_path_factory.mktemp("recorded")
-    experiment = make_lab(folder / "lab")
+    experiment = make_lab(folder / "lab", **SHORT)
     done = run("record", folder / "s.rec", "--", "hil", "calibrate", experiment)
     assert done.returncode == 5, done.stderr  # a surrogate of seconds does not meet the acceptance
-    assert "recorded 7," in done.stderr
+    assert re.search(r"recorded \d,\d{3} exchanges", done.stderr)
     return folder
 
 
@@ -84,7 +94,7 @@ def test_a_calibration_replays_to_the_same_surrogate_and_report(calibrated: Path
     assert done.returncode == 5, done.stderr
     told = json.loads(done.stdout)
     assert (told["divergence"], told["unused"], told["cut"]) == (None, {}, False)
-    assert told["answered"] > 7000
+    assert told["answered"] > 3000
     assert Path(f"{experiment}.modules").read_text() == "[]"
 
     first, again = the_run(calibrated / "lab" / "runs"), the_run(lab / "replayed")
@@ -113,14 +123,13 @@ def test_a_bench_file_may_name_the_recording_itself(calibrated: Path, tmp_path: 
         (lab / name).write_bytes((calibrated / name).read_bytes())
     without_emulator(lab / "bench.yaml")
     rewrite(lab / "bench.yaml", {'visa: "@hil"': 'visa: "replay:s.rec@hil"'})
-    done = run("sample", lab / "experiment.yaml")
-    assert done.returncode == 0, done.stderr
-    first, again = the_run(calibrated / "lab" / "runs"), the_run(lab / "runs")
+    again = hil.sample(lab / "experiment.yaml").run
+    first = the_run(calibrated / "lab" / "runs")
     np.testing.assert_array_equal(samples(again)["outputs"], samples(first)["outputs"])
 
 
 def test_another_experiment_leaves_the_recording_and_ends_with_4(calibrated: Path, tmp_path: Path) -> None:
-    experiment = make_lab(tmp_path / "lab")
+    experiment = make_lab(tmp_path / "lab", **SHORT)
     rewrite(experiment, {"seed: 1 ": "seed: 2 "})
     done = run("replay", calibrated / "s.rec", "--", "hil", "sample", experiment)
     assert done.returncode == 4, done.stderr
@@ -132,32 +141,18 @@ def test_another_experiment_leaves_the_recording_and_ends_with_4(calibrated: Pat
     assert "Traceback" not in told
 
 
-def test_compare_finds_a_bench_equal_to_itself_and_another_one_not(calibrated: Path, tmp_path: Path) -> None:
-    bench = calibrated / "lab" / "bench.yaml"
-    done = run("compare", calibrated / "s.rec", bench, "--json")
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["agrees"], [tally for tally in told["tallies"] if tally["different"]]
-    assert len(told["tallies"]) > 60
-    other = make_lab(tmp_path / "lab").with_name("bench.yaml")
-    rewrite(other, {"offset: -57 mV": "offset: -40 mV", 'serial: "1017"': 'serial: "1018"'})
-    result = hil.compare(calibrated / "s.rec", other, tolerance=1e-3)
-    found = {tally.header: tally for tally in result.tallies if "SOCKET" in tally.resource}
-    readings = {tally.header: tally for tally in result.tallies if "INSTR" in tally.resource}
-    assert found["*IDN?"].different == found["*IDN?"].count > 0
-    assert readings["FETCH?"].different > 0
-    assert readings["*IDN?"].equal == readings["*IDN?"].count > 0
-    shown = run("compare", calibrated / "s.rec", other)
-    assert shown.returncode == 0, shown.stderr
-    assert "FETCH?" in shown.stderr
-    assert "answer as recorded" in shown.stderr
+def test_compare_finds_a_bench_equal_to_itself(calibrated: Path) -> None:
+    same = hil.compare(calibrated / "s.rec", calibrated / "lab" / "bench.yaml")
+    assert same.agrees, [tally for tally in same.tallies if not tally.agrees]
+    assert len(same.tallies) > 60
+    assert sum(tally.count for tally in same.tallies) > 1000
 
 
 def test_show_lists_and_sums_up(calibrated: Path) -> None:
     done = run("show", calibrated / "s.rec", "--instrument", "34465a")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert len(lines) > 500
+    assert len(lines) > 300
     assert all("192.168.8.18" in line for line in lines)
     assert any("-> 'FETCh?\\n'" in line for line in lines)
     assert "Keysight Technologies,34465A" in done.stderr
@@ -182,24 +177,34 @@ print(dac.query("sour1:volt?"), flush=True)
 """
 
 
+SIM = """
+spec: "1.1"
+devices:
+  supply:
+    eom: {TCPIP SOCKET: {q: "\\n", r: "\\n"}}
+    dialogues: [{q: "*IDN?", r: "sim,Supply,1,0"}]
+    properties:
+      volt: {default: 0, getter: {q: "sour1:volt?", r: "{:g}"}, setter: {q: "sour1:volt {:g}"}, specs: {type: float}}
+resources: {"TCPIP0::192.168.8.17::5025::SOCKET": {device: supply}}
+"""
 RACK = """
 format: hil-bench/1
 name: one source
-visa: "@hil"
 station:
   instruments:
     dac: {type: qcodes_contrib_drivers.drivers.QDevil.QDAC2.QDac2, address: TCPIP0::192.168.8.17::5025::SOCKET}
 emulator:
   seed: 1
   instruments:
-    dac: {model: qdac2, serial: "1017"}
+    dac: {model: qdac2, serial: "1018"}
   wires: [dac.1 -> 10 kOhm -> ground]
 """
 
 
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
-    (tmp_path / "rack.yaml").write_text(RACK)
+    """A lab script, and a library that is not ours for it to use."""
+    (tmp_path / "sim.yaml").write_text(SIM)
     path = tmp_path / "script.py"
     path.write_text(SCRIPT)
     return path
@@ -210,11 +215,11 @@ def python(script: Path, *words: str) -> list[str]:
 
 
 def test_an_unchanged_script_is_recorded_and_replayed(script: Path, tmp_path: Path) -> None:
-    recording, bench = tmp_path / "s.rec", tmp_path / "rack.yaml"
-    done = run("record", recording, "--visa", bench, "--", *python(script, "0.5"))
+    recording, library = tmp_path / "s.rec", tmp_path / "sim.yaml"
+    done = run("record", recording, "--visa", f"{library}@sim", "--", *python(script, "0.5"))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["QDevil, QDAC-II, 1017, 13-1.57", "0.5"]
-    bench.unlink()
+    assert done.stdout.splitlines() == ["sim,Supply,1,0", "0.5"]
+    library.unlink()
     again = run("replay", recording, "--", *python(script, "0.5"))
     assert again.returncode == 0, again.stderr
     assert again.stdout == done.stdout
@@ -226,18 +231,22 @@ def test_an_unchanged_script_is_recorded_and_replayed(script: Path, tmp_path: Pa
     assert loose.returncode == 0, loose.stderr
     assert loose.stdout == done.stdout
     assert "unknown, 1 times" in loose.stderr
-    script.write_text(SCRIPT[: SCRIPT.index("dac.write")])
+    script.write_text(SCRIPT[: SCRIPT.index("dac.write")] + "sys.exit(7)")
     short = run("replay", recording, "--", *python(script, "0.5"))
-    assert short.returncode == 0, short.stderr
+    assert short.returncode == 7, short.stderr
     assert "3 more with TCPIP0::192.168.8.17::5025::SOCKET were not asked for" in short.stderr
 
 
-def test_the_exit_code_is_the_commands(script: Path, tmp_path: Path) -> None:
-    ends = [sys.executable, "-c", "import pyvisa, sys; pyvisa.ResourceManager(); sys.exit(7)"]
-    recording = tmp_path / "s.rec"
-    done = run("record", recording, "--visa", tmp_path / "rack.yaml", "--", *ends)
-    assert done.returncode == 7, done.stderr
-    assert run("replay", recording, "--", *ends).returncode == 7
+def test_compare_shows_where_an_emulated_rack_differs(script: Path, tmp_path: Path) -> None:
+    rack, recording = tmp_path / "rack.yaml", tmp_path / "s.rec"
+    rack.write_text(RACK)
+    done = run("record", recording, "--visa", f"{tmp_path / 'sim.yaml'}@sim", "--", *python(script, "0.5"))
+    assert done.returncode == 0, done.stderr
+    shown = run("compare", recording, rack)
+    assert shown.returncode == 0, shown.stderr
+    assert re.search(r"\*IDN\?\s+1\s+1\s", shown.stderr)
+    assert "'sim,Supply,1,0\\n' was recorded, 'QDevil, QDAC-II, 1018, 13-1.57\\n' came" in shown.stderr
+    assert "2 of 3 headers answer as recorded" in shown.stderr
 
 
 @pytest.mark.parametrize(
@@ -301,13 +310,13 @@ while True:
 def test_a_signal_reaches_the_command(script: Path, tmp_path: Path, number: signal.Signals) -> None:
     script.write_text(PATIENT)
     words = command(
-        "record", tmp_path / "s.rec", "--visa", tmp_path / "rack.yaml", "--", *python(script)
+        "record", tmp_path / "s.rec", "--visa", f"{tmp_path / 'sim.yaml'}@sim", "--", *python(script)
     )
     with subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline().startswith("QDevil")
+        assert process.stdout.readline().startswith("sim,Supply")
         process.send_signal(number)
         _, told = process.communicate(timeout=60)
     assert process.returncode == 40 + number, told
@@ -319,12 +328,12 @@ def test_a_recording_whose_process_is_killed_is_read_to_the_cut(script: Path, tm
     script.write_text(PATIENT + "# no end\n")
     script.write_text(PATIENT.replace("print(dac", "import os; print(os.getpid(), flush=True); print(dac"))
     words = command(
-        "record", tmp_path / "s.rec", "--visa", tmp_path / "rack.yaml", "--", *python(script)
+        "record", tmp_path / "s.rec", "--visa", f"{tmp_path / 'sim.yaml'}@sim", "--", *python(script)
     )
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         child = int(process.stdout.readline())
-        assert process.stdout.readline().startswith("QDevil")
+        assert process.stdout.readline().startswith("sim,Supply")
         began = time.monotonic()
         os.kill(child, signal.SIGKILL)
         _, told = process.communicate(timeout=60)
@@ -334,4 +343,4 @@ def test_a_recording_whose_process_is_killed_is_read_to_the_cut(script: Path, tm
     listing = hil.show(tmp_path / "s.rec")
     assert listing.recording.cut
     (share,) = listing.shares.values()
-    assert share.identity == "QDevil, QDAC-II, 1017, 13-1.57"
+    assert share.identity == "sim,Supply,1,0"
