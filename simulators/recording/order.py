@@ -72,11 +72,8 @@ class StrictOrder:
     def opened(self, resource: str) -> Exchange | None:
         """See `Order`."""
         key = self._known(resource)
-        following = self._courses[key][self._next[key] :][:1]
-        if following and following[0].op == "open":
-            self._next[key] += 1
-            return following[0]
-        return None
+        following = self._ahead(key)
+        return self._step(following) if following is not None and following.op == "open" else None
 
     def written(self, resource: str, data: bytes, unread: bool) -> Exchange:
         """See `Order`; what is still unread of an answer was read in the recording."""
@@ -94,9 +91,8 @@ class StrictOrder:
     def answer(self, resource: str, after: Exchange | None = None) -> Exchange | None:
         """See `Order`."""
         if after is not None:
-            key = canonical(resource)
-            ahead = self._courses[key][self._next[key] :][:1]
-            return self._step(ahead[0]) if ahead and ahead[0].op == "read" else None
+            ahead = self._ahead(canonical(resource))
+            return self._step(ahead) if ahead is not None and ahead.op == "read" else None
         expected = self._following(resource, "read", ())
         if expected.op != "read":
             self._differ(expected, "read", ())
@@ -135,10 +131,9 @@ class StrictOrder:
     def _following(self, resource: str, op: str, sent: Any) -> Exchange:
         """The next exchange on the wire; openings that the program has left out are passed over."""
         key = self._known(resource)
-        course = self._courses[key]
-        while self._next[key] < len(course) and not course[self._next[key]].on_the_wire:
+        while (following := self._ahead(key)) is not None and not following.on_the_wire:
             self._next[key] += 1
-        if self._next[key] == len(course):
+        if following is None:
             why = (
                 "it was cut short: its process was stopped or its disk was full"
                 if self._recording.cut
@@ -146,10 +141,14 @@ class StrictOrder:
             )
             shown = f" {sent!r}" if sent and len(sent) < 200 else ""
             self._fail(
-                f"{self._recording.path} ends here for {resource}, after {len(course)} exchanges ({why}), "
+                f"{self._recording.path} ends here for {resource}, after {self._next[key]} exchanges ({why}), "
                 f"and the program goes on with: {op}{shown}"
             )
-        return course[self._next[key]]
+        return following
+
+    def _ahead(self, key: str) -> Exchange | None:
+        course, at = self._courses[key], self._next[key]
+        return course[at] if at < len(course) else None
 
     def _step(self, exchange: Exchange) -> Exchange:
         self._next[canonical(exchange.resource)] += 1

@@ -68,6 +68,7 @@ def replay(path: str, loose: bool) -> Replay:
     key = (os.path.abspath(path), "loose" if loose else "strict")
     if key not in _replays:
         _replays[key] = Replay(path, loose)
+        _replays[key].write_report()  # so that also a process that is killed has said that it replays
         atexit.register(_replays[key].write_report)
     return _replays[key]
 

@@ -14,6 +14,9 @@ import numpy as np
 import pytest
 
 import hil
+from hil.config import load_bench
+from hil.connection import open_station
+from hil.session import _standing_alone
 from hil.store import RunStore
 from simulators.errors import RecordingError
 from tests.hil.lab import command, make_lab, rewrite, run
@@ -123,9 +126,12 @@ def test_a_bench_file_may_name_the_recording_itself(calibrated: Path, tmp_path: 
         (lab / name).write_bytes((calibrated / name).read_bytes())
     without_emulator(lab / "bench.yaml")
     rewrite(lab / "bench.yaml", {'visa: "@hil"': 'visa: "replay:s.rec@hil"'})
-    again = hil.sample(lab / "experiment.yaml").run
-    first = the_run(calibrated / "lab" / "runs")
-    np.testing.assert_array_equal(samples(again)["outputs"], samples(first)["outputs"])
+    path = tmp_path / "run" / "bench.yaml"  # a run keeps a copy, in a folder of its own
+    path.parent.mkdir()
+    path.write_text(_standing_alone(lab / "bench.yaml"))
+    with open_station(load_bench(path), path) as station:
+        assert station.components["dac"].visa_handle.visalib.library_path == f"replay:{lab / 's.rec'}"
+        assert station.components["meter"].get_idn()["model"] == "34465A"
 
 
 def test_another_experiment_leaves_the_recording_and_ends_with_4(calibrated: Path, tmp_path: Path) -> None:
