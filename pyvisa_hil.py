@@ -1,5 +1,5 @@
 """The PyVISA backend `hil`, which PyVISA finds by this name: `ResourceManager("bench.yaml@hil")`."""
 
-from simulators.visa import HilVisaLibrary
+from simulators.visa.backend import HilBackend
 
-WRAPPER_CLASS = HilVisaLibrary
+WRAPPER_CLASS = HilBackend

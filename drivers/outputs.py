@@ -4,7 +4,6 @@ Nothing else in this package sends a voltage. Every movement starts from what th
 is checked as a whole before a byte of it is sent, and is confirmed by reading back again.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -213,7 +212,7 @@ class Outputs:
 
     def _await_rest(self, travel_s: float, interrupts: list[BaseException]) -> Array:
         """Poll until all outputs are at 0 V or one has stopped moving; gives where they stand."""
-        patience_until = time.monotonic() + self.patience_s(travel_s)
+        patience_until = self.source.monotonic_s() + self.patience_s(travel_s)
         stands = np.full(len(self.names), np.inf)
         since_moved = 0
         while True:
@@ -224,7 +223,7 @@ class Outputs:
             stands[moving] = found
             if all(self._at_rest(volts) for volts in stands) or not np.isfinite(found).any():
                 return stands
-            if since_moved >= _PATIENCE and time.monotonic() > patience_until:
+            if since_moved >= _PATIENCE and self.source.monotonic_s() > patience_until:
                 return stands
 
     def _try_read_back(self, rows: Sequence[int], interrupts: list[BaseException]) -> Array:

@@ -4,7 +4,6 @@ A waveform is one DC list per channel (QDAC-II programming guide, `SOURce:LIST`)
 block; an internal trigger starts them together and is routed to an external trigger output.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -49,6 +48,10 @@ class Qdac2Source:
     def address(self) -> str:
         """Where the instrument is, as it was opened."""
         return self._line.address
+
+    def monotonic_s(self) -> float:
+        """The time in seconds by which to give up waiting for it."""
+        return self._line.monotonic_s()
 
     def identity(self) -> str:
         """The answer to `*IDN?`; raises InstrumentError or InstrumentTimeout."""
@@ -131,11 +134,11 @@ class Qdac2Source:
         Raises InstrumentTimeout if they still play after `timeout_s` of the computer's time.
         """
         try:
-            deadline = time.monotonic() + timeout_s
+            deadline = self._line.monotonic_s() + timeout_s
             for channel, playing in self._lists.items():
                 with self._line.exchange(f"waiting for channel {channel}"):
                     while playing.cycles_remaining() > 0:
-                        if time.monotonic() > deadline:
+                        if self._line.monotonic_s() > deadline:
                             raise InstrumentTimeout(
                                 f"{self.address}: channel {channel} still plays after {timeout_s:.3g} s"
                             )

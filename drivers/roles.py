@@ -42,6 +42,9 @@ class VoltageSourceArray(Instrument, Protocol):
     def max_points(self) -> int:
         """The longest waveform, in samples per channel."""
 
+    def monotonic_s(self) -> float:
+        """The time in seconds by which to give up waiting for the instrument; `time.monotonic` will do."""
+
     def output_range(self, channel: int) -> tuple[float, float]:
         """Lowest and highest voltage of the channel's present hardware range, asked of it."""
 

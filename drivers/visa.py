@@ -1,5 +1,6 @@
 """Exchanges with a VISA instrument: failures in the words of `drivers.errors`, and back in step after one."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -45,6 +46,15 @@ class Line:
         except BaseException:
             self._in_step = False
             raise
+
+    def monotonic_s(self) -> float:
+        """The time in seconds by which to give up waiting.
+
+        It is the computer's, unless the VISA library keeps it: one that records or replays a session does,
+        so that a wait which was given up is given up after the same exchange again.
+        """
+        library = self._driver.visa_handle.visalib
+        return float(getattr(library, "monotonic_s", time.monotonic)())
 
     def _clear(self) -> None:
         try:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from hil.api.lab import demo as demo
     from hil.api.lab import init as init
     from hil.api.lab import station as station
+    from hil.api.recordings import compare as compare
+    from hil.api.recordings import record as record
+    from hil.api.recordings import replay as replay
+    from hil.api.recordings import show as show
     from hil.api.runs import runs as runs
     from hil.api.steps import fit as fit
     from hil.api.steps import report as report
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 _HOME = {
     "calibrate": "hil.api.calibrate",
     "check": "hil.api.check",
+    "compare": "hil.api.recordings",
     "demo": "hil.api.lab",
     "export": "hil.api.export",
     "fit": "hil.api.steps",
@@ -42,10 +47,13 @@ _HOME = {
     "import_brainspy_data": "hil.imports.brainspy_data",
     "init": "hil.api.lab",
     "instruments": "hil.api.instruments",
+    "record": "hil.api.recordings",
+    "replay": "hil.api.recordings",
     "report": "hil.api.steps",
     "runs": "hil.api.runs",
     "sample": "hil.api.steps",
     "search": "hil.api.steps",
+    "show": "hil.api.recordings",
     "station": "hil.api.lab",
     "verify": "hil.api.steps",
 }

@@ -8,7 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from hil.config import BenchFile, ExperimentFile, load_bench, load_experiment
+from hil.config.visa_library import absolute
 from hil.config.yaml_file import load
 from hil.errors import NotARun, RunError, StepError, Unwritable
 from hil.feasible import check_feasible, check_together
@@ -119,7 +122,8 @@ def open_session(
     check_feasible(experiment, bench, path)
     folder = _folder(path.parent / experiment.runs, experiment.name)
     with _begun(folder, experiment, path, bench_path) as store, Interrupts() as interrupts:
-        yield Session(store, experiment, bench, folder / "bench.yaml", shown, interrupts)
+        copy = folder / "bench.yaml"  # says the same, whatever folder it is read from
+        yield Session(store, experiment, load(copy, BenchFile), copy, shown, interrupts)
 
 
 def _begun(folder: Path, experiment: ExperimentFile, path: Path, bench_path: Path) -> RunStore:
@@ -142,11 +146,20 @@ def _begun(folder: Path, experiment: ExperimentFile, path: Path, bench_path: Pat
 def _standing_alone(bench_path: Path) -> str:
     """The bench file's text for a run's folder: what it names relative to itself is named absolutely."""
     text, source = bench_path.read_text(encoding="utf-8"), YamlSource.read(bench_path)
-    file = source.node(("emulator", "chip", "file"))
-    if file is None:
-        return text
-    absolute = json.dumps(str((bench_path.parent / str(file.value)).resolve()))
-    return text[: file.start_mark.index] + absolute + text[file.end_mark.index :]
+    replaced: list[tuple[yaml.Node, str]] = []
+    if (file := source.node(("emulator", "chip", "file"))) is not None:
+        replaced.append((file, str((bench_path.parent / str(file.value)).resolve())))
+    named = [
+        ("station", "instruments", name, "init", "visalib")
+        for name in source.values["station"]["instruments"]
+    ]
+    for visa in (source.node(where) for where in (("visa",), *named)):
+        if visa is not None:
+            replaced.append((visa, absolute(str(visa.value), bench_path.parent)))
+    for node, value in sorted(replaced, key=lambda one: -one[0].start_mark.index):
+        if str(node.value) != value:
+            text = text[: node.start_mark.index] + json.dumps(value) + text[node.end_mark.index :]
+    return text
 
 
 def _resumed(store: RunStore, progress: Progress, interrupts: Interrupts) -> Session:

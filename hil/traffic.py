@@ -1,4 +1,11 @@
-"""Every byte sent to an instrument, written to the run's events as it goes out."""
+"""Every byte sent to an instrument, written to the run's events as it goes out.
+
+This is the run's own account, always kept and part of it: what was sent, among the events of the session, by
+the instruments' names, and a disk that is full stops the session at its next checkpoint. A recording
+(`simulators.recording`) is asked for, belongs to no run and must be able to answer: it has every read, status
+and error below the drivers, from the first opening on, and never stops anything. Neither could be had from
+the other without giving up one of its promises, so each has its own few lines at the library's `write`.
+"""
 
 import time
 from collections.abc import Callable

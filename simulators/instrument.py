@@ -83,5 +83,9 @@ class VirtualInstrument(ABC):
     def trigger(self) -> None:
         """Group execute trigger."""
 
+    def standing_errors(self) -> tuple[int, ...]:
+        """Codes of the errors in the queue, oldest first, which stay there: a look that no bus gives."""
+        return ()
+
     def query_timed_out(self) -> None:  # noqa: B027 - most protocols do not notice
         """The controller gave up waiting for an answer."""

@@ -18,6 +18,7 @@ _BY_NAME = {
     "BenchError": USAGE,
     "ModelError": USAGE,
     "PlanError": USAGE,
+    "RecordingError": USAGE,
     "ModelFileError": USAGE,
 }
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hil.cli import recordings
 from hil.cli.console import Bars, print_json, stderr
 from hil.cli.exit_codes import exit_code
 
@@ -240,6 +241,10 @@ def import_brainspy_data(
     _tell(asdict(summary), json, import_text(asdict(summary), output))
 
 
+for _command in (recordings.record, recordings.replay, recordings.compare, recordings.show):
+    app.command(epilog=recordings.EPILOGS[_command.__name__])(_command)
+
+
 def _tell(document: Any, json: bool, text: Any) -> None:
     if json:
         print_json(document)
@@ -269,9 +274,19 @@ def main() -> None:
         sys.exit(code if isinstance(code, int) else 0)
 
 
+def _left_the_recording(error: BaseException | None) -> BaseException | None:
+    """Where a replay was left, if it was: whatever failed later, the way to the safe state too, follows from it."""
+    first = None
+    while error is not None:
+        first = error if type(error).__name__ == "Divergence" else first
+        error = error.__cause__ or error.__context__
+    return first
+
+
 def _end(error: BaseException) -> None:
     from rich.markup import escape
 
+    error = _left_the_recording(error) or error
     show = getattr(error, "show", None)
     if show is not None:  # typer's own: wrong words on the command line
         show()

@@ -22,6 +22,7 @@ from hil.config.fields import (
     VoltsPerSecond,
     Watts,
 )
+from hil.config.visa_library import library, replaying
 from hil.config.yaml_file import load
 
 FORMAT = "hil-bench/1"
@@ -186,7 +187,7 @@ class RackFile(Section):
             raise ValueError(
                 f"visa is {self.visa!r}, but there is no module pyvisa_{backend}; install it or correct it"
             )
-        if self.visa == "@hil" and self.emulator is None:
+        if self.visa == "@hil" and self.emulator is None and not replaying():
             raise ValueError("visa is '@hil' but there is no emulator section; add one or name the real VISA")
         return self
 
@@ -215,7 +216,8 @@ Rack = TypeVar("Rack", bound=RackFile)
 def load_bench(path: Path) -> BenchFile:
     """Read a bench file with a chip; ConfigError names file, line, key, value and remedy.
 
-    The emulator section, where there is one, is checked by the emulator's own reader.
+    The emulator section, where there is one, is checked by the emulator's own reader, except for a replay,
+    which has no use for it.
     """
     return _load(path, BenchFile)
 
@@ -227,7 +229,7 @@ def load_rack(path: Path) -> RackFile:
 
 def _load(path: Path, kind: type[Rack]) -> Rack:
     bench = load(path, kind)
-    if bench.emulator is not None:
+    if bench.emulator is not None and not replaying():
         from hil.errors import ConfigError
         from simulators.bench import load as load_emulated
         from simulators.errors import BenchError
@@ -244,8 +246,8 @@ def station_configuration(bench: RackFile, path: Path) -> str:
     instruments = {}
     for name, section in bench.station.instruments.items():
         settings = section.model_dump(exclude_defaults=True)
-        library = f"{path.resolve()}@hil" if bench.visa == "@hil" else bench.visa
-        if library and "visalib" not in section.init:
-            settings["init"] = {**section.init, "visalib": library}
+        spelled = library(str(section.init.get("visalib", bench.visa)), path)
+        if spelled:
+            settings["init"] = {**section.init, "visalib": spelled}
         instruments[name] = settings
     return yaml.safe_dump({"instruments": instruments}, sort_keys=False)

@@ -59,6 +59,10 @@ class ScpiInstrument(MessageExchange):
     def _self_test(self) -> int:
         return self.self_test()
 
+    def standing_errors(self) -> tuple[int, ...]:
+        """See `VirtualInstrument`."""
+        return tuple(error.code for error in self.status.errors)
+
     @query("*OPT")
     def _options(self) -> str:
         return self.options()

@@ -1,6 +1,7 @@
 """The status model of IEEE 488.2 (chapter 11) and SCPI-99 (volume 1, chapter 9)."""
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from simulators.scpi.errors import ScpiError, event_bit
@@ -69,6 +70,9 @@ class ErrorQueue:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def __iter__(self) -> Iterator[ScpiError]:
+        return iter(self._entries)
 
     def push(self, error: ScpiError) -> ScpiError:
         """Put an error in; gives the entry that is now the newest."""

@@ -103,6 +103,15 @@ class HilVisaLibrary(VisaLibraryBase):
         """What `pyvisa-info` prints."""
         return {"Emulated bench": os.environ.get(BENCH_VARIABLE, f"none in {BENCH_VARIABLE}")}
 
+    def standing_errors(self, session: VISASession) -> tuple[int, ...]:
+        """Codes of the errors that wait in the instrument's queue, and stay there."""
+        return self._session(session).port.instrument.standing_errors()
+
+    @property
+    def clock(self) -> VirtualClock:
+        """The bench's virtual time."""
+        return self._bench.clock
+
     def _init(self) -> None:
         path = str(self.library_path)
         if path in _in_memory:

@@ -13,7 +13,9 @@ import pytest
 import pyvisa
 from pyvisa.resources import MessageBasedResource
 
-from tests.simulators.visa.bench import LAN, open_library
+from simulators.recording import finish
+from simulators.visa import power_off
+from tests.simulators.visa.bench import LAN, load, open_library
 
 pytestmark = pytest.mark.benchmark
 
@@ -114,3 +116,18 @@ def test_long_reply(ours: MessageBasedResource, theirs: MessageBasedResource) ->
         f"pyvisa-sim {there:.1f} s for a quarter of it, without any"
     )
     assert here <= 20e-3
+
+
+def test_recording(ours: MessageBasedResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulators.bench.load", load)
+    manager = pyvisa.ResourceManager(f"record:{tmp_path / 's.rec'}:bench.yaml@hil@hil")
+    recorded = opened(manager)
+    here, there = query_us(recorded), query_us(ours)
+    manager.close()
+    finish(str(tmp_path / "s.rec"))
+    power_off()
+    added = (here - there) / 2
+    print(
+        f"\nquery: {here:.1f} us recorded, {there:.1f} us not: {added:.1f} us for each exchange (limit 10 us)"
+    )
+    assert added <= 10.0

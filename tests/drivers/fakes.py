@@ -97,6 +97,9 @@ class FakeSource:
         self.now += EXCHANGE_s
         self.faults.happen(method)
 
+    def monotonic_s(self) -> float:
+        return self.now
+
     def identity(self) -> str:
         self._exchange("identity")
         return "Fake, VoltageArray, 1, 0.1"

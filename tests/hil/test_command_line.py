@@ -24,6 +24,10 @@ from tests.hil.lab import make_lab, rewrite, run
         "demo",
         "export",
         "station",
+        "record",
+        "replay",
+        "compare",
+        "show",
     ],
 )
 def test_every_command_shows_an_example(words: str) -> None:
