@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hil.api.lab import init as init
     from hil.api.lab import station as station
     from hil.api.runs import runs as runs
+    from hil.api.serve import serve as serve
     from hil.api.steps import fit as fit
     from hil.api.steps import report as report
     from hil.api.steps import sample as sample
@@ -46,6 +47,7 @@ _HOME = {
     "runs": "hil.api.runs",
     "sample": "hil.api.steps",
     "search": "hil.api.steps",
+    "serve": "hil.api.serve",
     "station": "hil.api.lab",
     "verify": "hil.api.steps",
 }

@@ -21,6 +21,7 @@ PUBLIC = {
     "runs",
     "sample",
     "search",
+    "serve",
     "station",
     "verify",
 }
