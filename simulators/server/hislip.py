@@ -14,7 +14,6 @@ from typing import cast
 
 from pyvisa.constants import Lock, StatusCode
 
-from simulators.framing import InputOverrun
 from simulators.instrument import Disconnected
 from simulators.server.hislip_messages import (
     LARGEST,
@@ -32,7 +31,7 @@ from simulators.server.turns import Client, Served, Turns
 _NEWEST = 0x0200
 _VENDOR = int.from_bytes(b"HL", "big")
 _MESSAGE_AVAILABLE = 1 << 4
-_LONGEST = 1 << 26  # bytes of one program message, which may come in many Data messages
+_BEFORE_ALL = 0xFFFF_FF00 - 2  # the MessageID before a client's first
 _SMALLEST = 1 << 8
 _LOOK_s, _LOOKS = 1e-3, 50  # how often and how many times the synchronous channel is waited for
 _MOST_CHANNELS = 512
@@ -180,11 +179,10 @@ class HislipClient(Client):
         self.asynchronous: Channel | None = None
         self._door = door
         self._synchronous = synchronous
-        self._begun = bytearray()
-        self._overrun = False
+        self._framer = served.line.instrument.framer()
         self._fresh = True  # the next Data message is the first of a program message
         self._delivered = True
-        self._latest: int | None = None  # MessageID of the newest message on the synchronous channel
+        self._latest = _BEFORE_ALL  # MessageID of the newest message on the synchronous channel
         self._answering = 0  # MessageID of the message whose answer is sent now
         self._unread = False  # an answer was sent, and the client has not said that it has been read
         self._clearing = False
@@ -241,21 +239,14 @@ class HislipClient(Client):
                 self._take_data(message)
 
     def _take_data(self, message: Message) -> None:
-        self._overrun = self._overrun or len(self._begun) + len(message.payload) > _LONGEST
-        if self._overrun:
-            self._begun = bytearray()
-        else:
-            self._begun += message.payload
-        self._fresh = message.kind == Kind.DATA_END
-        if not self._fresh:
-            return
-        data, overrun = bytes(self._begun), self._overrun
-        self._begun, self._overrun = bytearray(), False
-        if overrun:
-            error = InputOverrun(f"more than {_LONGEST} bytes in one message")
+        end = message.kind == Kind.DATA_END
+        self._fresh = end
+        whole = self._framer.feed(message.payload, end)
+        data = b"".join(part for part in whole if isinstance(part, bytes))
+        for error in (part for part in whole if isinstance(part, Exception)):
             self._submit(message.parameter, partial(self.served.line.instrument.refuse, error))
-        elif data:
-            self._submit(message.parameter, partial(self.served.line.send, data, True))
+        if data:
+            self._submit(message.parameter, partial(self.served.line.send, data, end))
 
     def _submit(self, number: int, action: Callable[[], None]) -> None:
         self.turns.submit(self, partial(self._do, number, self._delivered, action))
@@ -296,7 +287,7 @@ class HislipClient(Client):
 
     def _caught_up(self, number: int, then: Callable[[], None], looks: int = _LOOKS) -> None:
         """Do `then` once the synchronous channel has come as far as the client, or after a while."""
-        ahead = 0 if self._latest is None else (number - self._latest) & 0xFFFFFFFF
+        ahead = (number - self._latest) & 0xFFFFFFFF
         if (ahead <= 2 and not self.pending) or not looks:  # clients send the last number, or the next
             then()
         elif self.number in self._door.sessions:
@@ -325,8 +316,8 @@ class HislipClient(Client):
 
     def _clear(self, channel: Channel) -> None:
         self._clearing = True
-        self._begun, self._overrun, self._fresh, self._unread = bytearray(), False, True, False
-        self._latest = None
+        self._framer.clear()
+        self._fresh, self._unread, self._latest = True, False, _BEFORE_ALL
         self.turns.withdraw(self)
         self.turns.clear(self)
         self._synchronous.hold_back(False)

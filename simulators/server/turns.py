@@ -1,9 +1,9 @@
 """Whose turn it is: one message of one client at a time, and virtual time when nobody has one.
 
 Every client's messages wait in its own queue. Turns go round the clients in the order in which they had
-something to say, so that none can starve another and messages of several connections keep the order in which
-they were sent. An instrument deals with one exchange at a time: it is over when the instrument has nothing
-more to say, and until then other clients of that instrument wait.
+something to say; after a number of messages in a row it is the next one's turn, so that none can starve
+another. An instrument deals with one exchange at a time: it is over when the instrument has nothing more to
+say, and until then other clients of that instrument wait.
 
 Virtual time moves as it does in process. An exchange costs what the line costs. When no client has a message
 left, the clock goes at once to the next answer that is known to come. When nobody knows (a measurement that
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 _CHUNK = 1 << 18
 _MOST_CLIENTS = 64  # of one instrument
+_MOST_IN_A_ROW = 16  # messages of one client before it is the next one's turn
 _CREEP_s = 2e-3  # how often, on the wall's clock, an answer that nobody can date is looked for
 _FARTHEST_s = 1.0  # how far one such look may go along the events that are scheduled
 
@@ -59,6 +60,7 @@ class Client(ABC):
         pending: what is still to be done with the instrument, in order.
         writable: false while the other side does not read what it has been sent.
         leaving: nothing more comes from it, and it does not wait for what nobody can date.
+        in_a_row: how many turns it has had since another's.
     """
 
     def __init__(self, served: Served, turns: "Turns") -> None:
@@ -67,6 +69,7 @@ class Client(ABC):
         self.pending: deque[Callable[[], None]] = deque()
         self.writable = True
         self.leaving = False
+        self.in_a_row = 0
 
     @abstractmethod
     def answer(self, chunk: bytes, end: bool) -> None:
@@ -175,8 +178,13 @@ class Turns:
 
     def _run(self, client: Client) -> None:
         served, action = client.served, client.pending.popleft()
-        if client.pending:
-            self._waiting.append(client)
+        client.in_a_row += 1
+        if client.pending and client.in_a_row < _MOST_IN_A_ROW:
+            self._waiting.appendleft(client)
+        else:
+            client.in_a_row = 0
+            if client.pending:
+                self._waiting.append(client)
         served.client = client
         try:
             action()
