@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 _LONGEST_LINE = 1 << 16
-_ENDS = re.compile(rb"[^\r\n]*[\r\n]")
+_END = re.compile(rb"[\r\n]")
 
 
 class InputOverrun(Exception):
@@ -37,26 +37,27 @@ class LineFramer:
 
     def clear(self) -> None:
         """See `Framer`."""
-        self._begun = b""
+        self._begun = bytearray()
         self._overrun = False
 
     def feed(self, data: bytes, end: bool) -> list[bytes | Exception]:
         """See `Framer`."""
         messages: list[bytes | Exception] = []
         stop = 0
-        for match in _ENDS.finditer(data):
-            messages.append(self._whole(match[0]))
+        for match in _END.finditer(data):
+            messages.append(self._whole(data[stop : match.end()]))
             stop = match.end()
         rest = data[stop:]
         if end and (rest or self._begun or self._overrun):
             messages.append(self._whole(rest))
         elif rest:
-            self._overrun = self._overrun or len(self._begun) + len(rest) > self.limit
-            self._begun = b"" if self._overrun else self._begun + rest
+            self._begun += rest
+            if self._overrun or len(self._begun) > self.limit:
+                self._overrun, self._begun = True, bytearray()
         return messages
 
     def _whole(self, last: bytes) -> bytes | Exception:
-        message, overrun = self._begun + last, self._overrun
+        message, overrun = bytes(self._begun) + last, self._overrun
         self.clear()
         if overrun or len(message) > self.limit:
             return InputOverrun(f"more than {self.limit} bytes without a line's end")

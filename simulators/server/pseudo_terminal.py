@@ -59,7 +59,7 @@ class SerialClient(StreamClient):
         if not self._receive():
             self._loop.remove_reader(self._controller)
             self._loop.remove_writer(self._controller)
-            self._framer.clear()
+            self.forget_begun()
             self._unsent.clear()
             self.writable = True
             self.turns.forget(self)
@@ -100,7 +100,7 @@ class SerialClient(StreamClient):
 
     def hang_up(self) -> None:
         """See `Client`: the bytes are lost, the port stays."""
-        self._framer.clear()
+        self.forget_begun()
 
     def close(self) -> None:
         """Take the port away."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from functools import partial
+from collections import deque
 from typing import cast
 
 from simulators.server.turns import Client, Served, Turns
@@ -27,15 +27,25 @@ class StreamClient(Client):
     def __init__(self, served: Served, turns: Turns) -> None:
         super().__init__(served, turns)
         self._framer = served.line.instrument.framer()
+        self._messages: deque[bytes | Exception] = deque()
 
     def take(self, data: bytes) -> None:
         """Bytes from the client."""
-        instrument = self.served.line.instrument
         for message in self._framer.feed(data, False):
-            if isinstance(message, bytes):
-                self.turns.submit(self, partial(self.served.line.send, message, False))
-            else:
-                self.turns.submit(self, partial(instrument.refuse, message))
+            self._messages.append(message)
+            self.turns.submit(self, self._do_next)
+
+    def forget_begun(self) -> None:
+        """Drop what has come and has not been done."""
+        self._framer.clear()
+        self._messages.clear()
+
+    def _do_next(self) -> None:
+        message = self._messages.popleft()
+        if isinstance(message, bytes):
+            self.served.line.send(message, False)
+        else:
+            self.served.line.instrument.refuse(message)
 
 
 class SocketClient(StreamClient, asyncio.Protocol):

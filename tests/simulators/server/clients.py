@@ -31,6 +31,7 @@ class Stream:
 
     def __init__(self, name: str, *, asked: bool = False) -> None:
         self.socket = socket.create_connection(address(name), timeout=PATIENCE_s)
+        self._held = b""
         # otherwise the kernel may keep a second message back, and another client's overtakes it
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if asked:
@@ -41,13 +42,13 @@ class Stream:
 
     def line(self) -> bytes:
         """One line, waited for."""
-        got = b""
-        while not got.endswith(b"\n"):
+        while b"\n" not in self._held:
             more = self.socket.recv(1 << 16)
             if not more:
                 raise ConnectionResetError
-            got += more
-        return got
+            self._held += more
+        line, _, self._held = self._held.partition(b"\n")
+        return line
 
     def ask(self, text: str) -> str:
         self.send(text.encode() + b"\n")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -50,15 +51,37 @@ def made_up(kind: str, door: str, count: int) -> MadeUpBench:
     return MadeUpBench({NAMES[door].format(k=k): KINDS[kind](clock) for k in range(1, count + 1)}, clock)
 
 
+@dataclass(frozen=True)
+class Process:
+    """A process that serves a bench."""
+
+    doors: list[Doors]
+    pid: int
+
+    @property
+    def resident_MB(self) -> float:
+        """How much memory it has now."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return float(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
 @contextmanager
 def served(kind: str, door: str, count: int = 1) -> Iterator[list[Doors]]:
     """The doors to such a bench in another process."""
+    with serving(kind, door, count) as process:
+        yield process.doors
+
+
+@contextmanager
+def serving(kind: str, door: str, count: int = 1) -> Iterator[Process]:
+    """Such a bench in another process."""
     words = [sys.executable, "-m", __name__, kind, door, str(count)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield [Doors(**doors) for doors in json.loads(process.stdout.readline())]
+            doors = [Doors(**doors) for doors in json.loads(process.stdout.readline())]
+            yield Process(doors, process.pid)
         finally:
             process.stdin.close()  # at which it ends
             process.wait(20)
