@@ -143,7 +143,9 @@ class RemoteSerial(RemoteStream):
     def __init__(self, doors: Doors) -> None:
         super().__init__(doors)
         assert doors.serial is not None
-        self._port = os.open(doors.serial.removeprefix("ASRL").removesuffix("::INSTR"), os.O_RDWR | os.O_NOCTTY)
+        self._port = os.open(
+            doors.serial.removeprefix("ASRL").removesuffix("::INSTR"), os.O_RDWR | os.O_NOCTTY
+        )
         tty.setraw(self._port)
         self.write(b"*STB?\n")  # once the server knows that the port is open it answers at once
         assert select.select([self._port], [], [], PATIENCE_s)[0]

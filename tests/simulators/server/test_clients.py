@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -105,7 +106,9 @@ def test_megabytes_without_an_end_cost_no_memory(supply: Process, good: Stream, 
     for other in others:
         assert other.ask("\n*IDN?") == IDENTITY
         other.close()
-    assert supply.resident_MB - before_MB < 24.0, "2 MiB for each client's message, and room for the allocator"
+    assert supply.resident_MB - before_MB < 24.0, (
+        "2 MiB for each client's message, and room for the allocator"
+    )
 
 
 def test_a_client_that_never_reads(supply: Process, good: Stream, socket_name: str) -> None:
@@ -233,11 +236,8 @@ def test_a_lot_of_garbage_costs_no_memory(supply: Process, hislip_port: int) -> 
     good = Stream(supply.doors[0].socket, asked=True)
     for k in range(200):
         where = address(supply.doors[0].socket) if k % 2 else ("127.0.0.1", hislip_port)
-        with socket.create_connection(where, timeout=20) as bad:
-            try:
-                bad.sendall((b"HS" if k % 4 == 0 else b"") + rng.randbytes(20_000))
-            except ConnectionError:
-                pass
+        with socket.create_connection(where, timeout=20) as bad, suppress(ConnectionError):
+            bad.sendall((b"HS" if k % 4 == 0 else b"") + rng.randbytes(20_000))
     assert good.ask("*IDN?") == IDENTITY
     good.close()
     assert supply.resident_MB - before_MB < 16.0

@@ -72,7 +72,9 @@ class TestQDac2OnASocket(ThroughAStream):
 
 class TestPseudoTerminal(ThroughAStream):
     kind, door, client = "array", "serial", RemoteSerial
-    test_clear_empties_both_buffers = None  # no clear: see test_pseudo_terminal for what closing the port does
+    test_clear_empties_both_buffers = (
+        None  # no clear: see test_pseudo_terminal for what closing the port does
+    )
     test_no_bytes_raise_or_deafen = None
     test_nothing_but_its_user_moves_the_clock = None
 
