@@ -73,6 +73,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     hislip_port: int = 0,
+    port_mapper: bool = False,
     real_time: bool = False,
     station: Path | str | None = None,
 ) -> ServedBench:
@@ -81,7 +82,8 @@ def serve(
         with hil.serve("bench.yaml") as served:
             print(served.doors["meter"].socket)
 
-    `port` is that of the first instrument's socket, the others follow; 0 takes free ones. `station` names a
+    `port` is that of the first instrument's socket, the others follow; 0 takes free ones. `port_mapper` makes
+    plain VXI-11 names work and needs the right to listen on port 111. `station` names a
     file to write: the bench file with the served addresses, for sessions in other processes. Raises BenchError
     for a file that cannot be emulated and, on entering, for a port that cannot be had.
     """
@@ -89,5 +91,12 @@ def serve(
     switched_on = load(path)
     entries = YamlSource.read(path).values["station"]["instruments"]
     names = {entry["address"]: str(name) for name, entry in entries.items() if "address" in entry}
-    server = BenchServer(switched_on, host=host, port=port, hislip_port=hislip_port, real_time=real_time)
+    server = BenchServer(
+        switched_on,
+        host=host,
+        port=port,
+        hislip_port=hislip_port,
+        port_mapper=port_mapper,
+        real_time=real_time,
+    )
     return ServedBench(path, server, names, None if station is None else Path(station))

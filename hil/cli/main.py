@@ -105,6 +105,12 @@ def serve(
         int, typer.Option(help="Port of the first instrument's socket, the others follow; 0: free ones.")
     ] = 0,
     hislip_port: Annotated[int, typer.Option(help="Port for HiSLIP, usually 4880; 0: a free one.")] = 0,
+    port_mapper: Annotated[
+        bool,
+        typer.Option(
+            "--vxi11", help="Answer on port 111 too, for TCPIP::host::inst0::INSTR; needs privileges."
+        ),
+    ] = False,
     real_time: Annotated[
         bool, typer.Option("--real-time", help="Let the bench's time follow the computer's clock.")
     ] = False,
@@ -122,7 +128,13 @@ def serve(
     try:
         with Interrupts() as interrupts:
             served = hil.serve(
-                bench, host=host, port=port, hislip_port=hislip_port, real_time=real_time, station=station
+                bench,
+                host=host,
+                port=port,
+                hislip_port=hislip_port,
+                port_mapper=port_mapper,
+                real_time=real_time,
+                station=station,
             )
             with served:
                 if not served.server.is_loopback:

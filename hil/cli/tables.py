@@ -57,7 +57,7 @@ def doors_table(doors: "dict[str, Doors]") -> RenderableType:
     lines = [
         _unbroken(f"{name:12} {resource}")
         for name, all_doors in doors.items()
-        for resource in (all_doors.serial, all_doors.hislip, all_doors.socket)
+        for resource in (all_doors.serial, all_doors.hislip, all_doors.vxi11, all_doors.socket)
         if resource is not None
     ]
     return Group(*lines, Text("ready; Ctrl-C ends it"))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import cast
 
-from pyvisa.constants import Lock, StatusCode
+from pyvisa.constants import StatusCode
 
 from simulators.instrument import Disconnected
 from simulators.server.hislip_messages import (
@@ -330,18 +330,11 @@ class HislipClient(Client):
             self._caught_up(message.parameter, partial(self._release, channel))
         elif message.control == 1:
             key = message.payload.decode("latin-1") or None
-            self._acquire(channel, key, self._loop.time() + message.parameter / 1000)
+            self.turns.lock(self, key, message.parameter / 1000, partial(self._tell_locked, channel))
         else:
             channel.complain(Fault.CONTROL_CODE, f"control code {message.control} of AsyncLock")
 
-    def _acquire(self, channel: Channel, key: str | None, deadline: float) -> None:
-        if self.number not in self._door.sessions:
-            return
-        kind = Lock.exclusive if key is None else Lock.shared
-        _, status = self.served.lock.acquire(id(self), kind, key)
-        if status == StatusCode.error_resource_locked and self._loop.time() < deadline:
-            self._loop.call_later(_LOOK_s, self._acquire, channel, key, deadline)
-            return
+    def _tell_locked(self, channel: Channel, status: StatusCode) -> None:
         refused = 0 if status == StatusCode.error_resource_locked else 3
         channel.send(Kind.ASYNC_LOCK_RESPONSE, 1 if status >= 0 else refused)
 

@@ -19,10 +19,12 @@ from simulators.instrument import VirtualInstrument
 from simulators.line import Line, Link, seconds_per_byte
 from simulators.server.hislip import Channel, HislipDoor
 from simulators.server.pseudo_terminal import SerialClient
+from simulators.server.rpc import PortMapper, RpcConnection
 from simulators.server.sockets import SocketClient
 from simulators.server.turns import Served, Turns
+from simulators.server.vxi11 import DEVICE_CORE, Vxi11Core
 
-HISLIP_PORT = 4880
+_PORT_MAPPER_PORT = 111
 _START_s = 30.0
 
 
@@ -43,6 +45,7 @@ class Doors:
 
     socket: str
     hislip: str | None = None
+    vxi11: str | None = None
     serial: str | None = None
 
     @property
@@ -54,13 +57,16 @@ class Doors:
 class BenchServer:
     """Serves a bench from entering to leaving the context.
 
-    Each instrument has a TCP socket; a serial one a pseudo-terminal besides (POSIX), every other one a HiSLIP
-    sub-address. An instrument that the bench file has on a plain socket keeps to that: it is a stream there.
+    Each instrument has a TCP socket; a serial one a pseudo-terminal besides (POSIX), a message-based one a
+    HiSLIP sub-address and a VXI-11 device name. An instrument that the bench file has on a plain socket keeps to
+    that: it is a stream there.
 
     Args:
         host: the address to listen on.
         port: of the first instrument's socket, the others follow; any free ones if 0.
         hislip_port: any free one if 0.
+        port_mapper: answer on port 111 where VXI-11 is, so that `TCPIP::host::inst0::INSTR` will do; few users
+            may listen there, and only one server can.
         real_time: the virtual clock follows the wall's, and the line costs what the network costs.
 
     Attributes:
@@ -74,12 +80,14 @@ class BenchServer:
         host: str = "127.0.0.1",
         port: int = 0,
         hislip_port: int = 0,
+        port_mapper: bool = False,
         real_time: bool = False,
     ) -> None:
         self.doors: dict[str, Doors] = {}
         self.host = host
         self._bench = bench
         self._port, self._hislip_port, self._real_time = port, hislip_port, real_time
+        self._port_mapper = port_mapper
         self._thread = threading.Thread(target=self._run, name="bench server", daemon=True)
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -173,7 +181,23 @@ class BenchServer:
             for address, one in messages.items():
                 name = f"TCPIP0::{host}::{address},{chosen}::INSTR"
                 doors[one.name] = replace(doors[one.name], hislip=name)
+            where = await self._open_vxi11(list(messages.values()), turns, stack)
+            for k, one in enumerate(messages.values()):
+                name = f"TCPIP0::{host}{where}::inst{k}::INSTR"
+                doors[one.name] = replace(doors[one.name], vxi11=name)
         self.doors = doors
+
+    async def _open_vxi11(self, served: list[Served], turns: Turns, stack: ExitStack) -> str:
+        """Open the device core, and the port mapper if asked for; gives what a client adds to the host."""
+        devices = {f"inst{k}": one for k, one in enumerate(served)}
+        connections: set[RpcConnection] = set()
+        stack.callback(_abort_all, connections)
+        port = await self._listen(0, lambda: RpcConnection(Vxi11Core(devices, turns), connections), stack)
+        if not self._port_mapper:
+            return f",{port}"
+        mapper = PortMapper(DEVICE_CORE, port)
+        await self._listen(_PORT_MAPPER_PORT, lambda: RpcConnection(mapper, connections), stack)
+        return ""
 
     def _told_host(self) -> str:
         """The host as clients are to name it."""
@@ -195,3 +219,8 @@ class BenchServer:
 def _hang_up_all(served: Served) -> None:
     for client in list(served.clients):
         client.hang_up()
+
+
+def _abort_all(connections: set[RpcConnection]) -> None:
+    for connection in list(connections):
+        connection.abort()

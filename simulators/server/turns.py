@@ -20,6 +20,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from pyvisa.constants import Lock, StatusCode
+
 from simulators.clock import VirtualClock
 from simulators.instrument import Disconnected, NothingToRead
 from simulators.line import Line
@@ -129,6 +131,24 @@ class Turns:
         except Disconnected:
             client.hang_up()
         self.wake()
+
+    def lock(
+        self, client: Client, key: str | None, timeout_s: float, then: Callable[[StatusCode], None]
+    ) -> None:
+        """Lock the client's instrument, exclusively without a key; wait for it, and tell how it came out."""
+        self._try_lock(client, key, self._loop.time() + timeout_s, then)
+
+    def _try_lock(
+        self, client: Client, key: str | None, deadline: float, then: Callable[[StatusCode], None]
+    ) -> None:
+        served = client.served
+        if client not in served.clients:
+            return
+        _, status = served.lock.acquire(id(client), Lock.exclusive if key is None else Lock.shared, key)
+        if status == StatusCode.error_resource_locked and self._loop.time() < deadline:
+            self._loop.call_later(_CREEP_s, self._try_lock, client, key, deadline, then)
+        else:
+            then(status)
 
     def now(self) -> float:
         """The clock's time; with real time, after it has followed the wall's."""

@@ -20,11 +20,14 @@ import numpy as np
 from simulators.clock import VirtualClock
 from simulators.framing import Framer, LineFramer
 from simulators.instrument import NothingToRead
-from simulators.instruments.catalogue import PERSONALITIES, covered_headers, make_instrument
+from simulators.instruments.catalogue import covered_headers, models, personality
+from simulators.scpi import ScpiInstrument
 from simulators.scpi.framing import MessageFramer
 from simulators.server.hislip_messages import MessageReader, PoorHeader
 
 LIMIT = 300  # bytes that the framers here keep of one message
+
+MODELS = [model for model in sorted(models()) if issubclass(personality(model), ScpiInstrument)]
 
 Pieces = list[tuple[bytes, bool]]
 
@@ -43,9 +46,11 @@ def pieces(data: bytes) -> Pieces:
 def instrument_of(model: str) -> Callable[[Pieces], None]:
     """A target: whatever comes, no exception, no handler that failed, and an answer afterwards."""
 
+    kind = personality(model)  # as `make_instrument` does, but it looks through all that is installed
+
     def feed(sent: Pieces) -> None:
         clock = VirtualClock()
-        instrument = make_instrument(model, clock, "1", np.random.default_rng(0))
+        instrument = kind(clock, "1", np.random.default_rng(0), 0.0, 1.0, **kind.example.options)
         for data, end in sent:
             instrument.write(data, end)
             instrument.status_byte()
@@ -100,7 +105,7 @@ def read_as_hislip(sent: Pieces) -> None:
 
 
 TARGETS: list[Callable[[Pieces], None]] = [
-    *(instrument_of(model) for model in sorted(PERSONALITIES)),
+    *(instrument_of(model) for model in MODELS),
     framed_by(lambda: MessageFramer(LIMIT, whole=True)),
     framed_by(lambda: LineFramer(LIMIT)),
     read_as_hislip,
@@ -115,11 +120,11 @@ def exercise(data: bytes) -> None:
 
 def seeds() -> Iterator[bytes]:
     """Inputs to start from: the headers of every instrument, blocks, and HiSLIP messages."""
-    for k, model in enumerate(sorted(PERSONALITIES)):
+    for k, model in enumerate(MODELS):
         for header in covered_headers(model):
             plain = header.replace("[", "").replace("]", "").replace("#", "2").lstrip(":")
             yield bytes([k, 60]) + plain.encode() + b" 1,(@1:3)\n"
-    for k in range(len(PERSONALITIES), len(TARGETS)):
+    for k in range(len(MODELS), len(TARGETS)):
         for text in (b"a 1\rb?\n", b'X "q\n",#15ab\ncd\n', b"X #0abc\n", b"#9999999999", b"x" * 1000 + b"\n"):
             yield bytes([k, 7]) + text
         yield bytes([k, 20]) + b"HS\x07\x00\x00\x00\x00\x02" + (6).to_bytes(8, "big") + b"*IDN?\nHS"

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 
 from simulators.server import Doors
 from tests.conformance.virtual_instrument import PIECES, ScpiConformance
-from tests.simulators.server.clients import Remote, RemoteHislip, RemoteSerial, RemoteSocket
+from tests.simulators.server.clients import Remote, RemoteHislip, RemoteSerial, RemoteSocket, RemoteVxi11
 from tests.simulators.server.served import served
 
 FEWER = settings(
@@ -85,3 +85,7 @@ class TestHislip(ThroughADoor):
 
 class TestKeysight34465AOnHislip(ThroughADoor):
     kind, door, client = "keysight_34465a", "hislip", RemoteHislip
+
+
+class TestVxi11(ThroughADoor):
+    kind, door, client = "supply", "hislip", RemoteVxi11
