@@ -120,7 +120,7 @@ def serve(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Serve the emulated bench on sockets, HiSLIP and pseudo-terminals until it is stopped."""
+    """Serve the emulated bench on sockets, HiSLIP, VXI-11 and pseudo-terminals until it is stopped."""
     import hil
     from hil.cli.tables import doors_table
     from hil.interrupts import Interrupts, Stopped

@@ -106,11 +106,13 @@ class Channel(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """See asyncio.Protocol."""
+        self._transport.pause_reading()
         if self.session is not None:
             self.session.writable = False
 
     def resume_writing(self) -> None:
         """See asyncio.Protocol."""
+        self.hold_back(False)
         if self.session is not None:
             self.session.writable = True
             self._door.turns.wake()
@@ -202,7 +204,7 @@ class HislipClient(Client):
 
     def hang_up(self) -> None:
         """See `Client`."""
-        self._synchronous.fail(Fatal.POOR_HEADER, "the line to the instrument is down")
+        self._synchronous.fail(Fatal.UNIDENTIFIED, "the line to the instrument is down")
         self.end()
 
     def settled(self) -> None:

@@ -45,6 +45,7 @@ class Kind(IntEnum):
 class Fatal(IntEnum):
     """Codes of FatalError: the connection ends."""
 
+    UNIDENTIFIED = 0
     POOR_HEADER = 1
     ONE_CHANNEL = 2
     INITIALIZATION = 3

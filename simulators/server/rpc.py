@@ -113,6 +113,14 @@ class RpcConnection(asyncio.Protocol):
         self._open.discard(self)
         self._program.close()
 
+    def pause_writing(self) -> None:
+        """See asyncio.Protocol: who does not read replies cannot ask for more."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """See asyncio.Protocol."""
+        self._transport.resume_reading()
+
     def abort(self) -> None:
         """Cut the connection."""
         self._transport.abort()

@@ -4,11 +4,11 @@ import asyncio
 import ipaddress
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from pyvisa import rname
 from pyvisa.constants import InterfaceType
@@ -23,20 +23,9 @@ from simulators.server.rpc import PortMapper, RpcConnection
 from simulators.server.sockets import SocketClient
 from simulators.server.turns import Served, Turns
 from simulators.server.vxi11 import DEVICE_CORE, Vxi11Core
+from simulators.visa.library import EmulatedBench
 
 _PORT_MAPPER_PORT = 111
-_START_s = 30.0
-
-
-class EmulatedBench(Protocol):
-    """What the server needs of a bench."""
-
-    @property
-    def clock(self) -> VirtualClock: ...  # noqa: D102
-    @property
-    def resources(self) -> Mapping[str, VirtualInstrument]: ...  # noqa: D102
-    @property
-    def link(self) -> Link: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -105,7 +94,7 @@ class BenchServer:
     def __enter__(self) -> Self:
         """Open the doors; raises BenchError for an address or a port that cannot be had."""
         self._thread.start()
-        self._started.wait(_START_s)
+        self._started.wait()
         if self._failure is not None:
             self._thread.join()
             raise self._failure

@@ -95,7 +95,7 @@ class Turns:
         self._waiting: deque[Client] = deque()
         self._held: set[Served] = set()
         self._next: asyncio.Handle | None = None
-        self._looked_s = 0.0
+        self._looked_s = time.monotonic()  # when those who wait without a date were last seen to
 
     def submit(self, client: Client, action: Callable[[], None]) -> None:
         """Let `action` be done with the client's instrument when its turn comes."""
@@ -174,8 +174,8 @@ class Turns:
         client = self._whose_turn()
         try:
             self.now()
-            if client is None and self._epoch is None:
-                self._move_time()
+            if self._epoch is None:
+                self._move_time(at_once=client is None)
         except Exception:  # an event's own; it is not any client's doing
             logger.exception("an event on the bench failed")
         if client is not None:
@@ -253,15 +253,18 @@ class Turns:
         known = [served.ready_at for served in awaited if served.ready_at is not None]
         return known, len(known) < len(awaited)
 
-    def _move_time(self) -> None:
-        """Go on to the next answer that is known to come, or creep."""
+    def _move_time(self, at_once: bool) -> None:
+        """Go on to the next answer that is known to come, or creep when it is time to."""
         known, unknown = self._awaited()
-        if known:
+        if not unknown:
+            self._looked_s = time.monotonic()
+        elapsed_s = time.monotonic() - self._looked_s
+        if known and at_once:
             self._clock.advance_to(min(known))
-        elif unknown:
-            elapsed_s = time.monotonic() - self._looked_s
+        elif unknown and not known and elapsed_s >= _CREEP_s:
             self._follow_events()
             self._clock.advance(min(elapsed_s, _FARTHEST_s))
+            self._looked_s = time.monotonic()
 
     def _follow_events(self) -> None:
         """Go from one scheduled event to the next, until one of them settles when an answer comes."""
@@ -284,5 +287,4 @@ class Turns:
             wait_s = _CREEP_s if unknown else math.inf
             if known:
                 wait_s = min(wait_s, max(min(known) - self._clock.now, 0.0))
-            self._looked_s = time.monotonic()
             self._next = self._loop.call_later(wait_s, self._turn)

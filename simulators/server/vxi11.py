@@ -22,6 +22,7 @@ from simulators.server.rpc import (
     opaque,
     unsigned,
 )
+from simulators.server.sockets import MOST_PENDING
 from simulators.server.turns import Client, Served, Turns
 
 DEVICE_CORE = 0x0607AF
@@ -83,6 +84,9 @@ class Link(Client):
 
     def write(self, data: bytes, end: bool, reply: Reply) -> None:
         """device_write."""
+        if len(self.pending) > MOST_PENDING:
+            reply(unsigned(_NO_RESOURCES, 0))
+            return
         whole = self._framer.feed(data, end)
         for error in (part for part in whole if isinstance(part, Exception)):
             self.turns.submit(self, partial(self.served.line.instrument.refuse, error))
@@ -112,6 +116,9 @@ class Link(Client):
 
     def trigger(self, reply: Reply) -> None:
         """device_trigger, in order with the messages before it."""
+        if len(self.pending) > MOST_PENDING:
+            reply(unsigned(_NO_RESOURCES))
+            return
 
         def do() -> None:
             try:
