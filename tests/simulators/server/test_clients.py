@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+import pyvisa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyvisa.resources import MessageBasedResource
 
 from tests.simulators.server.clients import Stream, address
 from tests.simulators.server.served import Process, served, serving
@@ -197,6 +199,20 @@ def test_a_line_that_goes_down_can_be_taken_up_again() -> None:
         assert again.ask("*IDN?") == IDENTITY
         for stream in (first, beside, again):
             stream.close()
+
+
+def test_a_line_that_goes_down_behind_the_other_doors() -> None:
+    with served("dropping", "hislip") as (doors,):
+        manager = pyvisa.ResourceManager("@py")
+        for name in (doors.hislip, doors.vxi11):
+            for _ in range(2):
+                resource = manager.open_resource(name, read_termination="\n", write_termination="\n")
+                assert isinstance(resource, MessageBasedResource)
+                assert resource.query("*IDN?") == IDENTITY
+                with pytest.raises((pyvisa.VisaIOError, RuntimeError, OSError)):
+                    resource.query("DROP")
+                resource.close()
+        manager.close()
 
 
 def test_a_protocol_that_is_not_scpi() -> None:
