@@ -178,7 +178,7 @@ class Turns:
                 self._move_time(at_once=client is None)
         except Exception:  # an event's own; it is not any client's doing
             logger.exception("an event on the bench failed")
-        if client is not None:
+        if client is not None and client.pending:
             self._run(client)
         self._collect_all()
         self._plan()

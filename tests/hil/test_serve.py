@@ -4,7 +4,7 @@ import json
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,24 +42,34 @@ def samples(outcome: Any) -> dict[str, Any]:
     return {name: group[name][:] for name in ("inputs", "outputs", "flags")}
 
 
-def test_a_session_through_the_sockets_is_the_session_in_process(tmp_path: Path) -> None:
-    experiment = make_lab(
-        tmp_path / "lab", **{"batches: 6": "batches: 4", "epochs: 4": "epochs: 2", "steps: 20": "steps: 5"}
-    )
-    lab = experiment.parent
-    served_experiment = lab / "served_experiment.yaml"
+def both_ways(step: Callable[[Path], Any], folder: Path, **changes: str) -> tuple[Any, Any]:
+    """One step of a session in process, and through the sockets of another process."""
+    experiment = make_lab(folder, **changes)
+    served_experiment = folder / "served_experiment.yaml"
     served_experiment.write_text(experiment.read_text())
     rewrite(served_experiment, {"bench: bench.yaml": "bench: served.yaml"})
-    with serving(lab / "bench.yaml", "--station", lab / "served.yaml") as (process, told):
+    with serving(folder / "bench.yaml", "--station", folder / "served.yaml") as (process, told):
         assert "hislip0," in told["instruments"]["meter"]["hislip"]
-        assert "emulator:" not in (lab / "served.yaml").read_text()
-        served = hil.calibrate(served_experiment)
+        assert "emulator:" not in (folder / "served.yaml").read_text()
+        served = step(served_experiment)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 143
-    assert "AND" in served.metrics["tasks"]
-    here = hil.sample(experiment)  # what follows the samples is the same arithmetic
+    return step(experiment), served
+
+
+def test_samples_through_the_sockets_are_those_in_process(tmp_path: Path) -> None:
+    here, served = both_ways(hil.sample, tmp_path / "lab", **{"batches: 6": "batches: 3"})
     for name, values in samples(here).items():
         assert np.array_equal(values, samples(served)[name], equal_nan=True), name
+
+
+@pytest.mark.slow
+def test_a_whole_session_through_the_sockets_is_the_one_in_process(tmp_path: Path) -> None:
+    here, served = both_ways(hil.calibrate, tmp_path / "lab")
+    for name, values in samples(here).items():
+        assert np.array_equal(values, samples(served)[name], equal_nan=True), name
+    assert set(served.metrics["tasks"]) == {"AND"}
+    assert served.metrics["tasks"] == here.metrics["tasks"]
 
 
 def test_it_ends_cleanly_and_says_when_others_can_reach_it(tmp_path: Path) -> None:
