@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hil.api.recordings import replay as replay
     from hil.api.recordings import show as show
     from hil.api.runs import runs as runs
+    from hil.api.serve import serve as serve
     from hil.api.steps import fit as fit
     from hil.api.steps import report as report
     from hil.api.steps import sample as sample
@@ -54,6 +55,7 @@ _HOME = {
     "sample": "hil.api.steps",
     "search": "hil.api.steps",
     "show": "hil.api.recordings",
+    "serve": "hil.api.serve",
     "station": "hil.api.lab",
     "verify": "hil.api.steps",
 }

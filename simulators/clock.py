@@ -22,6 +22,11 @@ class VirtualClock:
         """Seconds since the start."""
         return self._now
 
+    @property
+    def next_event(self) -> float | None:
+        """The instant of the earliest event that is scheduled, None where there is none."""
+        return self._events[0][0] if self._events else None
+
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass; a negative or non-finite time raises ValueError."""
         if not 0.0 <= seconds < float("inf"):

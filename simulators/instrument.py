@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from simulators.clock import VirtualClock
+from simulators.framing import Framer, LineFramer
 from simulators.instruments.terminals import Terminals
 
 
@@ -89,3 +90,23 @@ class VirtualInstrument(ABC):
 
     def query_timed_out(self) -> None:  # noqa: B027 - most protocols do not notice
         """The controller gave up waiting for an answer."""
+
+    # What a door with several clients asks. The defaults suit a protocol of short lines.
+
+    def framer(self) -> Framer:
+        """What finds the ends of messages in one client's stream; lines, unless the protocol says otherwise.
+
+        A protocol whose messages do not end with CR or LF needs its own: nothing would ever be handed over.
+        """
+        return LineFramer()
+
+    @property
+    def answer_due(self) -> bool:
+        """Whether an answer is still to come although `read` cannot say when."""
+        return False
+
+    def refuse(self, error: Exception) -> None:  # noqa: B027 - most protocols drop it without a word
+        """A door dropped a message that was too long, with the framer's `error` in its place."""
+
+    def answer_lost(self) -> None:  # noqa: B027 - most protocols do not notice
+        """A message came before the controller had read an answer that the door had already taken."""

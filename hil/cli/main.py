@@ -97,6 +97,59 @@ def station(bench: Annotated[Path, typer.Argument(help="A bench file.")], json: 
 
 
 @app.command(
+    epilog="Example: hil serve bench.yaml --station served.yaml   then, elsewhere, hil check served.yaml"
+)
+def serve(
+    bench: Annotated[Path, typer.Argument(help="A bench file with an emulator section.")],
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="Port of the first instrument's socket, the others follow; 0: free ones.")
+    ] = 0,
+    hislip_port: Annotated[int, typer.Option(help="Port for HiSLIP, usually 4880; 0: a free one.")] = 0,
+    port_mapper: Annotated[
+        bool,
+        typer.Option(
+            "--vxi11", help="Answer on port 111 too, for TCPIP::host::inst0::INSTR; needs privileges."
+        ),
+    ] = False,
+    real_time: Annotated[
+        bool, typer.Option("--real-time", help="Let the bench's time follow the computer's clock.")
+    ] = False,
+    station: Annotated[
+        Path | None,
+        typer.Option(help="Write the bench file with the served addresses here, for hil check or calibrate."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Serve the emulated bench on sockets, HiSLIP, VXI-11 and pseudo-terminals until it is stopped."""
+    import hil
+    from hil.cli.tables import doors_table
+    from hil.interrupts import Interrupts, Stopped
+
+    try:
+        with Interrupts() as interrupts:
+            served = hil.serve(
+                bench,
+                host=host,
+                port=port,
+                hislip_port=hislip_port,
+                port_mapper=port_mapper,
+                real_time=real_time,
+                station=station,
+            )
+            with served:
+                if not served.server.is_loopback:
+                    stderr.print(f"[bold red]WARNING: whoever reaches {host} can use these instruments[/]")
+                _tell(served.as_dict(), json, doors_table(served.doors))
+                sys.stdout.flush()
+                while True:
+                    interrupts.checkpoint()
+                    served.server.wait(0.2)
+    except Stopped as stopped:  # the way in which a server is meant to end
+        raise typer.Exit(stopped.exit_status) from None
+
+
+@app.command(
     epilog="Example: hil calibrate experiment.yaml   and, after an interruption, hil calibrate runs/RUN"
 )
 def calibrate(target: Target, json: Json = False) -> None:

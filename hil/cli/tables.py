@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hil.coverage import Coverage
     from hil.outcome import Outcome
     from hil.store.index import RunSummary
+    from simulators.server import Doors
 
 _STYLE = {"done": "green", "failed": "red", "interrupted": "yellow", "running": "cyan", "pending": "dim"}
 
@@ -49,6 +50,17 @@ def outcome_table(outcome: "Outcome") -> RenderableType:
     if outcome.report:
         lines.append(_unbroken(f"report: {outcome.report}"))
     return Group(*lines)
+
+
+def doors_table(doors: "dict[str, Doors]") -> RenderableType:
+    """Under which resource names pyvisa-py finds each instrument of a served bench."""
+    lines = [
+        _unbroken(f"{name:12} {resource}")
+        for name, all_doors in doors.items()
+        for resource in (all_doors.serial, all_doors.hislip, all_doors.vxi11, all_doors.socket)
+        if resource is not None
+    ]
+    return Group(*lines, Text("ready; Ctrl-C ends it"))
 
 
 def _unbroken(text: str) -> Text:

@@ -160,6 +160,29 @@ class MessageExchange(VirtualInstrument):
             self.report(ScpiError(-420))
             self.progress()
 
+    def framer(self) -> MessageFramer:
+        """What finds the ends of program messages; it knows blocks."""
+        return MessageFramer(self.input_limit, whole=True)
+
+    def refuse(self, error: Exception) -> None:
+        """A door dropped a message that was too long: -363."""
+        self.report(error if isinstance(error, ScpiError) else ScpiError(-363, str(error)))
+
+    def answer_lost(self) -> None:
+        """Query INTERRUPTED, where the instrument's interface can tell."""
+        if self.interrupts:
+            self.report(ScpiError(-410))
+
+    @property
+    def answer_due(self) -> bool:
+        """Whether a query is held up, or waits behind something that is."""
+        return self._blocked is not None and (
+            bool(self._answers)
+            or self._blocked[0].query
+            or any(step.query for step in self._steps)
+            or any(b"?" in message for message in self._incoming)
+        )
+
     @property
     def service_requested(self) -> bool:
         """Whether the instrument asserts a service request (a serial poll takes it back)."""
@@ -352,7 +375,7 @@ class MessageExchange(VirtualInstrument):
         self.status.update_request(bool(self._output))
 
     def _ready_at(self) -> float | None:
-        if self._blocked is None:
+        if self._blocked is None or not self.answer_due:
             return None
         instant = self._blocked[1].instant()
         return instant if math.isfinite(instant) else None

@@ -15,11 +15,13 @@ _BLOCK_MAY_FOLLOW = frozenset(b" \t,")
 class MessageFramer:
     """Collects bytes and gives whole messages; at most `limit` bytes of one message are kept.
 
-    A longer message is dropped whole, up to its end, and reported as ScpiError -363 in its place.
+    A longer message is dropped whole, up to its end, and reported as ScpiError -363 in its place. Messages
+    come without their newline, or with it and nothing taken away if `whole`.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, whole: bool = False) -> None:
         self.limit = limit
+        self.whole = whole
         self._buffer = bytearray()
         self._scanned = 0
         self._quote = 0
@@ -48,16 +50,16 @@ class MessageFramer:
             # the common case: one message in one piece, with nothing in it that could hide a newline
             stop = data.find(b"\n")
             if (stop == len(data) - 1 or (stop < 0 and end)) and b"#" not in data:
-                return [data[:stop] if stop >= 0 else data] if data else []
+                return [data if stop < 0 or self.whole else data[:stop]] if data else []
         self._buffer += data
         messages: list[bytes | ScpiError] = []
         start = 0
         while (newline := self._find_end(start)) is not None:
-            messages.append(self._take(start, newline))
+            messages.append(self._take(start, newline + self.whole))
             start = newline + 1
         if end and (start < len(self._buffer) or self._overrun):
             message = self._take(start, len(self._buffer))
-            if self._indefinite and isinstance(message, bytes):
+            if self._indefinite and isinstance(message, bytes) and not self.whole:
                 message = message.removesuffix(b"\n")
             messages.append(message)
             start = len(self._buffer)

@@ -19,8 +19,9 @@ from pyvisa.util import DebugInfo, LibraryPath
 
 from simulators.clock import VirtualClock
 from simulators.instrument import VirtualInstrument
+from simulators.line import Link, seconds_per_byte
 from simulators.visa.attributes import refusal
-from simulators.visa.session import Link, Port, Session
+from simulators.visa.session import Port, Session
 
 BENCH_VARIABLE = "HIL_BENCH"
 
@@ -119,12 +120,15 @@ class HilVisaLibrary(VisaLibraryBase):
         else:
             self._bench = _powered.get(path) or self._switch_on(path)
         link = self._bench.link
-        rate = link.throughput_Bps
         self._ports = {}
         for spelled, instrument in self._bench.resources.items():
             name = rname.ResourceName.from_string(spelled)
             self._ports[str(name).upper()] = Port(
-                name, instrument, self._bench.clock, link.latency_s, 1 / rate if rate > 0 else 0.0
+                name=name,
+                instrument=instrument,
+                clock=self._bench.clock,
+                latency_s=link.latency_s,
+                seconds_per_byte=seconds_per_byte(link),
             )
         self._sessions = {}
         self._managers = set()

@@ -31,6 +31,15 @@ class ResourceLock:
             return session == self._exclusive
         return self._key is None or session in self._sharing
 
+    def is_exclusive(self, session: int) -> bool:
+        """Whether the session holds the exclusive lock."""
+        return self._exclusive == session
+
+    def holders(self) -> tuple[bool, int]:
+        """Whether an exclusive lock is held, and how many sessions hold a lock of either kind."""
+        sharing = set(self._sharing) - {self._exclusive}
+        return self._exclusive is not None, len(sharing) + (self._exclusive is not None)
+
     def acquire(self, session: int, kind: Lock, key: str | None = None) -> tuple[str, StatusCode]:
         """Take a lock; gives the key of a shared one, and an error status where it cannot be had."""
         if not self.admits(session) and not (

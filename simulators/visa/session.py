@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from pyvisa import rname
 from pyvisa.constants import VI_TMO_INFINITE, InterfaceType, ResourceAttribute, StatusCode
 
-from simulators.clock import VirtualClock
-from simulators.instrument import NothingToRead, VirtualInstrument
+from simulators.instrument import NothingToRead
+from simulators.line import Line
 from simulators.visa.attributes import initial
 from simulators.visa.locks import ResourceLock
 
@@ -21,26 +21,12 @@ _TERMCHAR_ENABLED = int(ResourceAttribute.termchar_enabled)
 _SEND_END = int(ResourceAttribute.send_end_enabled)
 
 
-class Link(Protocol):
-    """What every exchange costs in virtual time."""
-
-    @property
-    def latency_s(self) -> float: ...  # noqa: D102
-    @property
-    def throughput_Bps(self) -> float: ...  # noqa: D102
-
-
-@dataclass
-class Port:
+@dataclass(kw_only=True)
+class Port(Line):
     """One instrument as the library sees it: all sessions to it share what follows."""
 
     name: rname.ResourceName
-    instrument: VirtualInstrument
-    clock: VirtualClock
-    latency_s: float = 0.0
-    seconds_per_byte: float = 0.0
     lock: ResourceLock = field(default_factory=ResourceLock)
-    answering: bool = False  # the instrument has given the beginning of an answer and not its end
     held: bytes = b""  # taken from the instrument, beyond a termination character
     _position: int = 0
 
@@ -57,11 +43,7 @@ class Port:
     def take(self, count: int, termchar: bytes | None) -> tuple[bytes, StatusCode]:
         """Up to `count` bytes, a termination character or the end of the answer; may raise NothingToRead."""
         if not self.held:
-            chunk, end = self.instrument.read(count)
-            if self.latency_s or self.seconds_per_byte:
-                opening = 0.0 if self.answering else self.latency_s
-                self.clock.advance(opening + len(chunk) * self.seconds_per_byte)
-            self.answering = not end
+            chunk, end = self.receive(count)
             after = 0 if termchar is None else chunk.find(termchar) + 1
             if not after or after == len(chunk):
                 return chunk, _status(end, after > 0)
@@ -123,11 +105,9 @@ class Session:
     def write(self, data: bytes) -> None:
         """Send bytes."""
         port = self.port
-        if port.latency_s or port.seconds_per_byte:
-            port.clock.advance(port.latency_s + len(data) * port.seconds_per_byte)
         if (port.answering or port.held) and not self.stream:
             port.drop()
-        port.instrument.write(data, self.send_end)
+        port.send(data, self.send_end)
 
     def read(self, count: int) -> tuple[bytes, StatusCode]:
         """Read up to `count` bytes, a termination character or the end of the answer."""

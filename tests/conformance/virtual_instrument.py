@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from simulators.instrument import NothingToRead, VirtualInstrument
 
+PIECES = st.lists(st.tuples(st.binary(max_size=40), st.booleans()), max_size=6)
 _FUZZ = settings(
     max_examples=60,
     deadline=None,
@@ -120,8 +121,11 @@ class VirtualInstrumentConformance(ABC):
         assert instrument.clock.now == 1.0
 
     @_FUZZ
-    @given(pieces=st.lists(st.tuples(st.binary(max_size=40), st.booleans()), max_size=6))
+    @given(pieces=PIECES)
     def test_no_bytes_raise_or_deafen(self, pieces: list[tuple[bytes, bool]]) -> None:
+        self.check_answers_after(pieces)
+
+    def check_answers_after(self, pieces: list[tuple[bytes, bool]]) -> None:
         instrument = self.create_instrument()
         for data, end in pieces:
             instrument.write(data, end)
@@ -140,6 +144,7 @@ class ScpiConformance(VirtualInstrumentConformance):
     """The mandatory part of IEEE 488.2 (10.1) and SCPI-99 (volume 1, 4.2), through the same seam."""
 
     interrupts = True  # false for an instrument that has byte streams only
+    notices_timeouts = True  # false behind a door that does not tell it
     error_queue_depth = 20
 
     def text(self, instrument: VirtualInstrument, message: str) -> str:
@@ -214,6 +219,12 @@ class ScpiConformance(VirtualInstrumentConformance):
         byte = int(self.text(instrument, "*STB?"))
         assert byte & 32, "ESB"
         assert byte & 64, "MSS"
+
+    def test_a_serial_poll_takes_the_request_back(self) -> None:
+        instrument = self.started()
+        self.tell(instrument, "*ESE 32")
+        self.tell(instrument, "*SRE 32")
+        self.tell(instrument, "NONSENSE")
         assert instrument.status_byte() & 64, "RQS"
         assert not instrument.status_byte() & 64, "a serial poll takes RQS back"
         instrument.write(b"*IDN?\n")
@@ -266,7 +277,7 @@ class ScpiConformance(VirtualInstrumentConformance):
     def test_query_errors(self) -> None:
         instrument = self.started()
         instrument.query_timed_out()
-        assert self.error(instrument) == (-420 if self.interrupts else 0)
+        assert self.error(instrument) == (-420 if self.interrupts and self.notices_timeouts else 0)
         instrument.write(b"*IDN?\n")
         instrument.write(b"*ESE?\n")
         first = read_all(instrument)

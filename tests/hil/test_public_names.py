@@ -25,6 +25,7 @@ PUBLIC = {
     "sample",
     "search",
     "show",
+    "serve",
     "station",
     "verify",
 }
