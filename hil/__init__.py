@@ -54,8 +54,8 @@ _HOME = {
     "runs": "hil.api.runs",
     "sample": "hil.api.steps",
     "search": "hil.api.steps",
-    "show": "hil.api.recordings",
     "serve": "hil.api.serve",
+    "show": "hil.api.recordings",
     "station": "hil.api.lab",
     "verify": "hil.api.steps",
 }

@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import time
 from collections.abc import Callable
 
 
@@ -41,6 +42,27 @@ class VirtualClock:
             action()
         self._now = max(self._now, instant)
 
+    def pass_idle(self) -> None:
+        """What the program did between two exchanges, and how long it slept, takes no virtual time."""
+
     def schedule(self, instant: float, action: Callable[[], None]) -> None:
         """Call `action` when the clock reaches `instant`; events at one instant keep their order."""
         heapq.heappush(self._events, (instant, next(self._order), action))
+
+
+class PacedClock(VirtualClock):
+    """A virtual clock on which the computer's time passes too, for scripts that sleep while something settles.
+
+    It runs ahead when somebody waits for an instrument, as any virtual clock, and at the wall's pace else; a
+    session on it is no longer repeatable to the last digit.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen_s = time.monotonic()
+
+    def pass_idle(self) -> None:
+        """Let the time since the last call pass."""
+        now_s = time.monotonic()
+        elapsed_s, self._seen_s = now_s - self._seen_s, now_s
+        self.advance(elapsed_s)

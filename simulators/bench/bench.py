@@ -14,7 +14,7 @@ from simulators.bench.chips import Specimen, make_specimen
 from simulators.bench.config import AmplifierConfig, EmulatorConfig, LinkConfig
 from simulators.bench.wires import Wire, read_wire
 from simulators.bench.wiring import Wiring
-from simulators.clock import VirtualClock
+from simulators.clock import PacedClock, VirtualClock
 from simulators.errors import BenchError, SourceError
 from simulators.instrument import VirtualInstrument
 from simulators.instruments.catalogue import make_instrument
@@ -97,7 +97,7 @@ def generator(seed: int, name: str) -> np.random.Generator:
 
 
 def _build(config: EmulatorConfig, addresses: Mapping[str, str], folder: Path, fault: Fault) -> EmulatedBench:
-    clock = VirtualClock()
+    clock = PacedClock() if config.clock == "wall" else VirtualClock()
     instruments: dict[str, Any] = {}
     resources: dict[str, VirtualInstrument] = {}
     for name, facts in config.instruments.items():

@@ -1,6 +1,6 @@
 """The `emulator:` section of a bench file: what only the emulator knows."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -71,9 +71,13 @@ class ChipConfig(_Section):
 
 
 class EmulatorConfig(_Section):
-    """The whole section; `wires` are strings such as "dac.1 -> chip.e1". A rack may do without a chip."""
+    """The whole section; `wires` are strings such as "dac.1 -> chip.e1". A rack may do without a chip.
+
+    With `clock: wall` what a script sleeps between two exchanges passes on the bench too.
+    """
 
     seed: int = Field(ge=0)
+    clock: Literal["virtual", "wall"] = "virtual"
     link: LinkConfig = Field(default_factory=LinkConfig)
     instruments: dict[str, InstrumentConfig] = Field(min_length=1)
     chip: ChipConfig | None = None

@@ -24,8 +24,8 @@ PUBLIC = {
     "runs",
     "sample",
     "search",
-    "show",
     "serve",
+    "show",
     "station",
     "verify",
 }

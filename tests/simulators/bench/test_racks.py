@@ -1,11 +1,15 @@
 """Racks without a chip, and what wires can lead to besides a chip's electrodes."""
 
+import time
+
 import numpy as np
 import pytest
+import pyvisa
 
 from simulators.bench import BenchError, EmulatorConfig, build
 from simulators.bench.wires import Wire, read_wire
 from simulators.instruments.loads import Loads, Resistance
+from simulators.visa import HilVisaLibrary
 
 DAC, METER = "TCPIP0::192.168.8.17::5025::SOCKET", "TCPIP0::192.168.8.18::inst0::INSTR"
 
@@ -94,3 +98,21 @@ def test_the_voltage_at_which_loads_draw_a_current():
             return float(np.sign(volts - 0.3))
 
     assert Loads([Step()]).voltage_V(0.5, -1.0, 1.0, 0.0) == pytest.approx(0.3, abs=1e-9)
+
+
+@pytest.mark.parametrize("clock", ["virtual", "wall"])
+def test_what_a_script_sleeps_passes_on_a_bench_with_the_walls_clock(clock):
+    bench = rack("dac.3 -> meter.input", clock=clock)
+    manager = pyvisa.ResourceManager(HilVisaLibrary.for_bench(bench))
+    dac = manager.open_resource(DAC, read_termination="\n", write_termination="\n")
+    dac.write("sour3:volt:slew 20")
+    dac.write("sour3:volt 1")  # 50 ms away
+    before_s = bench.clock.now
+    time.sleep(0.06)
+    after_V = float(dac.query("sour3:volt:last?"))
+    if clock == "wall":
+        assert after_V == 1.0
+        assert bench.clock.now - before_s >= 0.06
+    else:
+        assert after_V < 0.1
+    manager.close()
