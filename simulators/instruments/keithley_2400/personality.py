@@ -7,6 +7,7 @@ from collections import deque
 import numpy as np
 
 from simulators.clock import VirtualClock
+from simulators.instrument import Example
 from simulators.instruments.keithley_2400.readings_scpi import Reading, ReadingCommands
 from simulators.instruments.keithley_2400.sense_scpi import SenseCommands
 from simulators.instruments.keithley_2400.settings import (
@@ -56,6 +57,7 @@ class Keithley2400(SenseCommands, TriggerCommands, ReadingCommands, SystemComman
 
     title = "Keithley 2400: source-measure unit, 200 V, 1 A"
     stock_driver = "qcodes.instrument_drivers.Keithley.Keithley2400"
+    example = Example(address="GPIB0::24::INSTR")
     error_queue_depth = 10
     scpi_version = "1996.0"
     signed_error_codes = True

@@ -22,15 +22,21 @@ class Range:
 
 @dataclass(frozen=True)
 class Scale:
-    """All ranges of one quantity, smallest first; each reaches `overrange` times its span."""
+    """All ranges of one quantity, smallest first.
+
+    Each reaches `overrange` times its span; a meter reads a little further, up to `overload` times.
+    """
 
     ranges: tuple[Range, ...]
     overrange: float = 1.05
+    overload: float = 1.055
 
     @classmethod
-    def of(cls, *rows: tuple[float, float, float, float], overrange: float = 1.05) -> "Scale":
+    def of(
+        cls, *rows: tuple[float, float, float, float], overrange: float = 1.05, overload: float = 1.055
+    ) -> "Scale":
         """From rows of (span, resolution, gain, offset)."""
-        return cls(tuple(Range(*row) for row in rows), overrange)
+        return cls(tuple(Range(*row) for row in rows), overrange, overload)
 
     @property
     def largest(self) -> float:
@@ -85,6 +91,6 @@ class Converter:
         gain, offset = self._errors[span.span]
         noise = self._noise * relative_noise * span.span * float(self._rng.normal())
         raw = value * (1.0 + gain) + offset + noise
-        if abs(raw) > self.scale.overrange * span.span:
+        if abs(raw) > self.scale.overload * span.span:
             return math.copysign(math.inf, raw)
         return round(raw / span.resolution) * span.resolution
