@@ -25,6 +25,7 @@ _OURS = {
     "santec_tsl570": "simulators.instruments.santec_tsl570.personality:SantecTsl570",
     "thorlabs_pm100d": "simulators.instruments.thorlabs_pm100d.personality:ThorlabsPm100d",
     "keithley_2400": "simulators.instruments.keithley_2400.personality:Keithley2400",
+    "keithley_2450": "simulators.instruments.keithley_2450.personality:Keithley2450",
 }
 
 

@@ -59,3 +59,10 @@ class TestKeithley2400(ScpiConformance):
 
     def create_instrument(self) -> VirtualInstrument:
         return make_instrument("keithley_2400", VirtualClock(), "1", np.random.default_rng(1))
+
+
+class TestKeithley2450(ScpiConformance):
+    error_queue_depth = 1000
+
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("keithley_2450", VirtualClock(), "1", np.random.default_rng(1))

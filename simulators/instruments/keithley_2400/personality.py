@@ -13,13 +13,12 @@ from simulators.instruments.keithley_2400.sense_scpi import SenseCommands
 from simulators.instruments.keithley_2400.settings import (
     FACTS,
     OFF_LIMIT,
-    OHMS,
-    TEST_A,
     SenseSettings,
     Settings,
 )
 from simulators.instruments.keithley_2400.system_scpi import SystemCommands
 from simulators.instruments.keithley_2400.trigger_scpi import TriggerCommands
+from simulators.instruments.source_measure.ohms import TEST_A, range_for, ratio_ohm
 from simulators.instruments.source_measure.output import Drive
 from simulators.instruments.source_measure.ranges import Range
 from simulators.instruments.source_measure.run import Run
@@ -91,6 +90,7 @@ class Keithley2400(SenseCommands, TriggerCommands, ReadingCommands, SystemComman
     def reset(self) -> None:
         """*RST."""
         self.abort()
+        self.run = None
         self.settings = Settings()
         self._samples, self.kept = [], []
         self.apply()
@@ -159,16 +159,10 @@ class Keithley2400(SenseCommands, TriggerCommands, ReadingCommands, SystemComman
             self.unit.drive(Drive.VOLTS, 0.0, volts, limit)
 
     def _ohms_range(self) -> Range:
-        """The resistance range that is set, or the smallest one that holds what hangs on the output."""
         sense = self.settings.senses["RES"]
         if sense.autorange:
-            sense.span = next((item for item in OHMS.ranges if self._fits(item)), OHMS.ranges[-1])
+            sense.span = range_for(self.unit.output, self._volts_limit())
         return sense.span
-
-    def _fits(self, span: Range) -> bool:
-        test_A, limit_V = TEST_A[span.span], self._volts_limit()
-        volts = self.unit.output.loads.voltage_V(test_A, -limit_V, limit_V, self.clock.now)
-        return self.unit.output.loads.each != [] and volts <= OHMS.overrange * test_A * span.span
 
     def in_compliance(self) -> bool:
         """See `SenseCommands.in_compliance`."""
@@ -235,7 +229,9 @@ class Keithley2400(SenseCommands, TriggerCommands, ReadingCommands, SystemComman
 
     def _reading(self, found: Measured, time_s: float) -> Reading:
         settings = self.settings
-        values = {"VOLT": found.volts, "CURR": found.amps, "RES": _ratio(found, self._most_ohms())}
+        ohms = settings.senses["RES"]
+        resistance_ohm = ratio_ohm(found.volts, found.amps, None if ohms.autorange else ohms.span)
+        values = {"VOLT": found.volts, "CURR": found.amps, "RES": resistance_ohm}
         status = sum(_MEASURES[name] for name in settings.measured)
         status |= _SOURCES[Drive.AMPS if settings.ohms else settings.function]
         if any(math.isinf(values[name]) for name in settings.measured):
@@ -247,10 +243,6 @@ class Keithley2400(SenseCommands, TriggerCommands, ReadingCommands, SystemComman
                 sourced = self.is_source(name) and not settings.ohms
                 values[name] = settings.source.level if sourced else math.nan
         return Reading(values["VOLT"], values["CURR"], values["RES"], time_s, float(status))
-
-    def _most_ohms(self) -> float:
-        sense = self.settings.senses["RES"]
-        return OHMS.largest if sense.autorange else OHMS.overrange * sense.span.span
 
     def _results(self) -> Later:
         run = self.run
@@ -326,11 +318,3 @@ class Keithley2400(SenseCommands, TriggerCommands, ReadingCommands, SystemComman
         """Measure a resistance once, with the settings of *RST."""
         self.configure_ohms()
         return self.read_now()
-
-
-def _ratio(found: Measured, most: float) -> float:
-    """The resistance; infinite beyond the range or where either part is."""
-    if math.isinf(found.volts) or math.isinf(found.amps) or found.amps == 0.0:
-        return math.inf
-    ohms = found.volts / found.amps
-    return math.copysign(math.inf, ohms) if abs(ohms) > most else ohms

@@ -1,8 +1,9 @@
 """The 2400's commands for what is measured: functions, ranges, compliance, integration, filter."""
 
 from simulators.instruments.given import for_each
-from simulators.instruments.keithley_2400.settings import FACTS, LEAST_LIMIT, OHMS, Settings
+from simulators.instruments.keithley_2400.settings import FACTS, LEAST_LIMIT, Settings
 from simulators.instruments.keithley_2400.source_scpi import SOURCES, SourceCommands
+from simulators.instruments.source_measure.ohms import OHMS
 from simulators.instruments.source_measure.output import Drive
 from simulators.instruments.source_measure.ranges import Range, Scale
 from simulators.scpi import (

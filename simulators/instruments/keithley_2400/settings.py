@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simulators.instruments.path import Array
+from simulators.instruments.source_measure.ohms import OHMS
 from simulators.instruments.source_measure.output import Drive
 from simulators.instruments.source_measure.ranges import Integration, Range, Scale
 from simulators.instruments.source_measure.unit import UnitFacts
@@ -49,11 +50,6 @@ FACTS = UnitFacts(
     source_noise=5e-6,
     settling_s=30e-6,
 )
-OHMS = Scale.of(*((2.0 * 10.0**k, 1e-5 * 10.0**k, 0.0, 0.0) for k in range(1, 9)))
-TEST_A = dict(
-    zip((item.span for item in OHMS.ranges), (0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-6, 1e-7), strict=True)
-)
-"""The current by which each resistance range is measured in automatic ohms."""
 
 ELEMENTS = ("VOLT", "CURR", "RES", "TIME", "STAT")
 MEMORY = 2500
