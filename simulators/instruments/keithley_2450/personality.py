@@ -60,7 +60,6 @@ class Keithley2450(SenseCommands, SweepCommands, TraceCommands, SystemCommands):
         super().__init__(clock, identity=f"KEITHLEY INSTRUMENTS,MODEL 2450,{serial},1.7.12b")
         self.settings = Settings()
         self.tick = 1.0 + clock_error
-        self.language = "SCPI"
         self.buffers = {name: Buffer() for name in DEFAULTS}
         self.model: TriggerModel | None = None
         self.run: Run | None = None

@@ -27,7 +27,6 @@ class SystemCommands(ScpiInstrument):
 
     settings: Settings
     tick: float
-    language: str
 
     def apply(self) -> None:
         """Let the output do what is set."""
@@ -88,8 +87,7 @@ class SystemCommands(ScpiInstrument):
 
     @command("*LANG", Choice("SCPI", "TSP", "SCPI2400"))
     def set_language(self, language: str) -> None:
-        """The language from the next power cycle on."""
-        self.language = language
+        """The language from the next power cycle on; the bench's is SCPI when it is switched on."""
 
     @query("SYSTem:LFRequency")
     def line_frequency(self) -> int:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import yaml
 
 from simulators.visa import HilVisaLibrary
+from tests.conformance.virtual_instrument import read_all
 
 _count = count()
 SMU, DAC = "GPIB0::24::INSTR", "TCPIP0::192.168.8.17::5025::SOCKET"
@@ -18,7 +19,7 @@ SMU, DAC = "GPIB0::24::INSTR", "TCPIP0::192.168.8.17::5025::SOCKET"
 def smu_bench(
     folder: Path, model: str, driver: type, *wires: str, **more: object
 ) -> Iterator[SimpleNamespace]:
-    """`smu`, the stock driver; `bench`; `unit`, the emulated instrument; `ask` and `errors` of it.
+    """`smu`, the stock driver; `bench`; `unit`, the emulated instrument; what it answers: `ask`, `raw`, `errors`.
 
     `more` is added to the emulator's section; a DAC, `dac`, stands on every bench too.
     """
@@ -43,9 +44,13 @@ def smu_bench(
             found.append(text)
         return found
 
+    unit = library.bench.instruments["smu"]
+
+    def raw(message: str) -> bytes:
+        unit.write(message.encode() + b"\n")
+        return read_all(unit)
+
     try:
-        yield SimpleNamespace(
-            smu=smu, bench=library.bench, unit=library.bench.instruments["smu"], ask=smu.ask, errors=errors
-        )
+        yield SimpleNamespace(smu=smu, bench=library.bench, unit=unit, ask=smu.ask, raw=raw, errors=errors)
     finally:
         smu.close()

@@ -400,14 +400,12 @@ def test_the_data_store(lab):
 
 
 def test_binary_readings(lab):
-    lab.smu.write(":SOUR:VOLT 1;:OUTP ON;:FORM:ELEM VOLT,CURR,RES;:FORM:DATA REAL,32;:READ?")
-    data = lab.smu.visa_handle.read_raw()
+    data = lab.raw(":SOUR:VOLT 1;:OUTP ON;:FORM:ELEM VOLT,CURR,RES;:FORM:DATA REAL,32;:READ?")
     assert data[:2] == b"#0"
     volts, amps, ohms = struct.unpack("<3f", data[2:14])
     assert (volts, amps) == (1.0, pytest.approx(1e-4, rel=1e-2))
     assert ohms == pytest.approx(NAN)
-    lab.smu.write(":FORM:BORD NORM;:FETC?")
-    assert struct.unpack(">3f", lab.smu.visa_handle.read_raw()[2:14])[0] == 1.0
+    assert struct.unpack(">3f", lab.raw(":FORM:BORD NORM;:FETC?")[2:14])[0] == 1.0
 
 
 def test_readings_look_like_the_instruments(lab):
