@@ -123,6 +123,7 @@ class OutputTerminal:
         if drive is not now.drive:
             self._begin(drive, level, limit)
             return
+        self._forget()
         held = self.level
         if limit != now.limit:
             self._begin(drive, held, limit)

@@ -198,34 +198,35 @@ def test_measuring_needs_the_output(lab):
     assert lab.ask("OUTP?") == "0", "on for the measurement only"
 
 
-@pytest.mark.parametrize("mode", ["HIMP", "NORM", "ZERO", "GUAR"])
-def test_output_off_states(tmp_path, mode):
+@pytest.mark.parametrize(
+    ("mode", "ohm_V"), [("HIMP", 0.0), ("NORM", 3e-3), ("ZERO", 3e-3), ("GUAR", 20e-9 * OHM)]
+)
+def test_output_off_states(lab, mode, ohm_V):
+    lab.smu.write(f":OUTP:SMOD {mode};:SENS:CURR:PROT 1e-3;:SOUR:VOLT 2;:OUTP ON")
+    lab.bench.clock.advance(0.1)
+    output = lab.unit.unit.output
+    assert output.point(lab.bench.clock.now).volts == pytest.approx(2.0, abs=3e-3)
+    lab.smu.write(":OUTP OFF")
+    assert lab.ask(":OUTP:SMOD?") == mode
+    lab.bench.clock.advance(0.1)
+    assert output.point(lab.bench.clock.now).volts == pytest.approx(0.0, abs=ohm_V)
+
+
+def test_an_electrode_floats_when_the_relay_opens(tmp_path):
     wires = ["smu.output -> chip.e1", *[f"dac.{k} -> chip.e{k}" for k in range(2, 8)]]
     wires.append("chip.e8 -> amplifier.in")
     more = {"chip": {"model": "hopping", "seed": 7}, "amplifier": {"gain": "10 MV/A"}}
     with smu_bench(tmp_path, "keithley_2400", Keithley2400, *wires, **more) as lab:
-        dac, clock = lab.bench.resources[DAC], lab.bench.clock
         for k in range(2, 8):
-            dac.write(f"sour{k}:volt {0.1 * k}\n".encode())
-        lab.smu.write(f":OUTP:SMOD {mode};:SOUR:VOLT -0.4;:OUTP ON")
-        clock.advance(1.0)
-        output = lab.unit.unit.output
-        assert output.point(clock.now).volts == pytest.approx(-0.4, abs=1e-3)
-        lab.smu.write(":OUTP OFF")
-        clock.advance(1.0)
-        volts, amps, _ = output.point(clock.now)
-        others = [source.knots(clock.now, clock.now).values[0] for source in _driven(lab)]
+            lab.bench.resources[DAC].write(f"sour{k}:volt {0.1 * k}\n".encode())
+        lab.smu.write(":OUTP:SMOD HIMP;:OUTP ON;:OUTP OFF")
+        lab.bench.clock.advance(1.0)
+        volts, amps, _ = lab.unit.unit.output.point(lab.bench.clock.now)
+        others = [source.knots(1.0, 1.0).values[0] for source in _driven(lab)]
+        assert 0.01 < volts < 0.7, "between the others"
         drawn = lab.bench.specimen.drawn_A(np.array([volts, *others]))[0]
-        if mode == "HIMP":  # the electrode floats between the others
-            assert 0.01 < volts < 0.7
-            assert drawn == pytest.approx(0.0, abs=1e-13)
-            assert amps == 0.0
-        elif mode == "GUAR":  # no current but the source's own offset
-            assert drawn == pytest.approx(0.0, abs=2e-8)
-            assert abs(volts) > 0.01
-        else:
-            assert volts == pytest.approx(0.0, abs=3e-3)
-            assert drawn == pytest.approx(amps, rel=1e-6)
+        assert drawn == pytest.approx(0.0, abs=1e-13)
+        assert amps == 0.0
 
 
 def _driven(lab):
