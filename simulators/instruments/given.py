@@ -21,6 +21,11 @@ class Given(Parameter):
         raise ScpiError(-108)
 
 
+def same(parameter: Parameter) -> Callable[[str], Parameter]:
+    """A parameter for `for_each` that is the same under every node."""
+    return lambda name: parameter
+
+
 class Each(Protocol):
     """What `for_each` gives."""
 
@@ -37,7 +42,7 @@ def for_each(nodes: Mapping[str, str]) -> Each:
     """A decorator that declares a handler under every node, such as {"VOLT": "[SOURce]:VOLTage"}.
 
     `each(command, "RANGe", span)` declares "[SOURce]:VOLTage:RANGe" and so on; the handler is told which
-    node it was, last. A parameter is given as a callable of the node's name, as its bounds differ. `of`
+    node it was, last. A parameter is given as a callable of the node's name, as its bounds may differ. `of`
     names those nodes that have the header, if not all do.
     """
 
@@ -50,8 +55,8 @@ def for_each(nodes: Mapping[str, str]) -> Each:
         def mark(function: F) -> F:
             for name in nodes if of is None else of:
                 own = [parameter(name) for parameter in parameters]
-                header = f"{nodes[name]}:{tail}" if tail else nodes[name]
-                function = declare(header, *own, Given(name))(function)
+                colon = "" if not tail or tail.startswith("[:") else ":"
+                function = declare(f"{nodes[name]}{colon}{tail}", *own, Given(name))(function)
             return function
 
         return mark

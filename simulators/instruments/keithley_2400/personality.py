@@ -187,8 +187,10 @@ class Keithley2400(SenseCommands, TriggerCommands, ReadingCommands, SystemComman
                 settings.output_on = True
             if planned is not None:
                 source.level, source.span = planned[k % len(planned)]
-            elif source.mode == "FIX" and source.triggered != source.level:
+            elif source.triggered != source.level:
                 source.level = source.triggered
+                if source.autorange:
+                    source.span = FACTS.source[settings.function].holding(source.level)
             self.apply()
 
         def finish() -> None:

@@ -1,6 +1,6 @@
 """The 2400's commands for what is measured: functions, ranges, compliance, integration, filter."""
 
-from simulators.instruments.given import for_each
+from simulators.instruments.given import for_each, same
 from simulators.instruments.keithley_2400.settings import FACTS, LEAST_LIMIT, Settings
 from simulators.instruments.keithley_2400.source_scpi import SOURCES, SourceCommands
 from simulators.instruments.source_measure.ohms import OHMS
@@ -36,14 +36,6 @@ def _limit(name: str) -> Parameter:
     return Number(
         _UNITS[name], -_SCALES[name].largest, _SCALES[name].largest, {"VOLT": 21.0}.get(name, 1.05e-4)
     )
-
-
-def _on_off(name: str) -> Parameter:
-    return Boolean()
-
-
-def _cycles(name: str) -> Parameter:
-    return Number("", 0.01, 10.0, 1.0)
 
 
 class SenseCommands(SourceCommands):
@@ -156,7 +148,7 @@ class SenseCommands(SourceCommands):
         """The end of the range; that of the source for what is sourced."""
         return self.span_of(name).span * _SCALES[name].overrange
 
-    @each(command, "RANGe:AUTO", _on_off)
+    @each(command, "RANGe:AUTO", same(Boolean()))
     def set_sense_autorange(self, on: bool, name: str) -> None:
         """Whether the measured value chooses the range."""
         self.settings.senses[name].autorange = on
@@ -200,7 +192,7 @@ class SenseCommands(SourceCommands):
 
     # Integration and filter -------------------------------------------------------------------------------
 
-    @each(command, "NPLCycles", _cycles)
+    @each(command, "NPLCycles", same(Number("", 0.01, 10.0, 1.0)))
     def set_line_cycles(self, count: float, name: str) -> None:
         """Integration in power-line cycles, of all functions."""
         self.settings.line_cycles = count

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from simulators.instruments.given import for_each
+from simulators.instruments.given import for_each, same
 from simulators.instruments.keithley_2400.settings import FACTS, MEMORY, SMALL_A, SMALL_V, Settings
 from simulators.instruments.path import Array
 from simulators.instruments.source_measure.output import Drive
@@ -28,19 +28,7 @@ each = for_each({"VOLT": "[SOURce]:VOLTage", "CURR": "[SOURce]:CURRent"})
 
 def _level(name: str) -> Parameter:
     largest = FACTS.source[SOURCES[name]].largest
-    return Number(name[0] if name == "VOLT" else "A", -largest, largest, 0.0)
-
-
-def _levels(name: str) -> Parameter:
-    return Rest(_level(name), least=1)
-
-
-def _on_off(name: str) -> Parameter:
-    return Boolean()
-
-
-def _mode(name: str) -> Parameter:
-    return Choice("FIXed", "LIST", "SWEep")
+    return Number("V" if name == "VOLT" else "A", -largest, largest, 0.0)
 
 
 class SourceCommands(ScpiInstrument):
@@ -76,7 +64,7 @@ class SourceCommands(ScpiInstrument):
         """What is sourced."""
         return self.settings.function.value
 
-    @each(command, "[LEVel][:IMMediate][:AMPLitude]", _level)
+    @each(command, "[:LEVel][:IMMediate][:AMPLitude]", _level)
     def set_level(self, value: float, name: str) -> None:
         """The level, from now on; beyond a fixed range it is refused."""
         source, scale = self.settings.sources[SOURCES[name]], FACTS.source[SOURCES[name]]
@@ -93,17 +81,17 @@ class SourceCommands(ScpiInstrument):
             source.span = scale.holding(value)
         self.apply()
 
-    @each(query, "[LEVel][:IMMediate][:AMPLitude]")
+    @each(query, "[:LEVel][:IMMediate][:AMPLitude]")
     def level(self, name: str) -> float:
         """The level."""
         return self.settings.sources[SOURCES[name]].level
 
-    @each(command, "[LEVel]:TRIGgered[:AMPLitude]", _level)
+    @each(command, "[:LEVel]:TRIGgered[:AMPLitude]", _level)
     def set_triggered(self, value: float, name: str) -> None:
         """The level that the next trigger brings."""
         self.settings.sources[SOURCES[name]].triggered = value
 
-    @each(query, "[LEVel]:TRIGgered[:AMPLitude]")
+    @each(query, "[:LEVel]:TRIGgered[:AMPLitude]")
     def triggered(self, name: str) -> float:
         """The level that the next trigger brings."""
         return self.settings.sources[SOURCES[name]].triggered
@@ -114,7 +102,7 @@ class SourceCommands(ScpiInstrument):
         source, scale = self.settings.sources[SOURCES[name]], FACTS.source[SOURCES[name]]
         source.span, source.autorange = scale.holding(value), False
         reach = source.span.span * scale.overrange
-        source.level = min(max(source.level, -reach), reach)
+        source.level = source.triggered = min(max(source.level, -reach), reach)
         self.apply()
 
     @each(query, "RANGe")
@@ -122,7 +110,7 @@ class SourceCommands(ScpiInstrument):
         """The end of the range."""
         return FACTS.source[SOURCES[name]].overrange * self.settings.sources[SOURCES[name]].span.span
 
-    @each(command, "RANGe:AUTO", _on_off)
+    @each(command, "RANGe:AUTO", same(Boolean()))
     def set_autorange(self, on: bool, name: str) -> None:
         """Whether the level chooses the range."""
         source = self.settings.sources[SOURCES[name]]
@@ -177,7 +165,7 @@ class SourceCommands(ScpiInstrument):
 
     # Sweeps and lists -------------------------------------------------------------------------------------
 
-    @each(command, "MODE", _mode)
+    @each(command, "MODE", same(Choice("FIXed", "LIST", "SWEep")))
     def set_mode(self, mode: str, name: str) -> None:
         """A fixed level, a sweep, or a list."""
         self.settings.sources[SOURCES[name]].mode = mode

@@ -1,8 +1,5 @@
 """The 2400's commands for its front panel, terminals, clock and system."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from simulators.instruments.keithley_2400.settings import Settings
 from simulators.instruments.source_measure.unit import LINE_HZ
 from simulators.scpi import (
@@ -10,6 +7,7 @@ from simulators.scpi import (
     Choice,
     Integer,
     Number,
+    Once,
     Optional,
     ScpiInstrument,
     StatusRegister,
@@ -20,19 +18,10 @@ from simulators.scpi import (
 )
 
 
-class Once(Boolean):
-    """ON, OFF or ONCE; ONCE is None."""
-
-    def convert(self, token: str | bytes, instrument: Any, suffixes: Sequence[int]) -> Any:
-        """Read the state."""
-        if isinstance(token, str) and token.upper() == "ONCE":
-            return None
-        return super().convert(token, instrument, suffixes)
-
-
 class SystemCommands(ScpiInstrument):
     """See the module."""
 
+    suffix_limits = {"WIND": 2}  # noqa: RUF012
     settings: Settings
     tick: float
     time_zero_s: float

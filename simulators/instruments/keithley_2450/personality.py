@@ -14,7 +14,7 @@ from simulators.instruments.keithley_2450.sense_scpi import SenseCommands
 from simulators.instruments.keithley_2450.settings import FACTS, OFF_LIMIT, Settings
 from simulators.instruments.keithley_2450.sweep_scpi import SweepCommands, TriggerModel
 from simulators.instruments.keithley_2450.system_scpi import SystemCommands
-from simulators.instruments.keithley_2450.trace_scpi import NAME, WANTED, Given, TraceCommands
+from simulators.instruments.keithley_2450.trace_scpi import NAME, WANTED, Answer, TraceCommands
 from simulators.instruments.source_measure.ohms import TEST_A, range_for, ratio_ohm
 from simulators.instruments.source_measure.output import Drive
 from simulators.instruments.source_measure.ranges import Range
@@ -272,7 +272,7 @@ class Keithley2450(SenseCommands, SweepCommands, TraceCommands, SystemCommands):
         run = self._start([self._reading_step(0.0)] * self.settings.count, name)
         return Later(lambda: run.over_at_s, lambda: None)
 
-    def _latest(self, name: str, names: tuple[str, ...]) -> Given:
+    def _latest(self, name: str, names: tuple[str, ...]) -> Answer:
         buffer = self.buffer(name)
         if not buffer.readings:
             raise ScpiError(-230)

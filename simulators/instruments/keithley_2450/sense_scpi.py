@@ -1,6 +1,6 @@
 """The 2450's commands for what is measured: functions, ranges, integration, filter, offsets."""
 
-from simulators.instruments.given import for_each
+from simulators.instruments.given import for_each, same
 from simulators.instruments.keithley_2450.settings import FACTS, SenseSettings
 from simulators.instruments.keithley_2450.source_scpi import SOURCES, SourceCommands
 from simulators.instruments.source_measure.ohms import OHMS
@@ -30,32 +30,8 @@ def _span(name: str) -> Parameter:
     return Number(_UNITS[name], -scale.largest, scale.largest, scale.ranges[0].span)
 
 
-def _cycles(name: str) -> Parameter:
-    return Number("", 0.01, 10.0, 1.0)
-
-
-def _on_off(name: str) -> Parameter:
-    return Boolean()
-
-
-def _delay(name: str) -> Parameter:
-    return Number("S", 0.0, 10_000.0, 0.0)
-
-
-def _count(name: str) -> Parameter:
-    return Integer(1, 100, 10)
-
-
-def _kind(name: str) -> Parameter:
-    return Choice("REPeat", "MOVing")
-
-
 def _offset(name: str) -> Parameter:
     return Number(_UNITS[name], -_SCALES[name].largest, _SCALES[name].largest, 0.0)
-
-
-def _unit(name: str) -> Parameter:
-    return _UNIT
 
 
 class SenseCommands(SourceCommands):
@@ -101,7 +77,7 @@ class SenseCommands(SourceCommands):
         """The range that is set, or was chosen last."""
         return self.sense(name).span.span
 
-    @each(command, "RANGe:AUTO", _on_off)
+    @each(command, "RANGe:AUTO", same(Boolean()))
     def set_sense_autorange(self, on: bool, name: str) -> None:
         """Whether the measured value chooses the range."""
         self.sense(name).autorange = on
@@ -112,7 +88,7 @@ class SenseCommands(SourceCommands):
         """Whether the measured value chooses the range."""
         return self.sense(name).autorange
 
-    @each(command, "NPLCycles", _cycles)
+    @each(command, "NPLCycles", same(Number("", 0.01, 10.0, 1.0)))
     def set_line_cycles(self, count: float, name: str) -> None:
         """Integration in power-line cycles."""
         self.sense(name).line_cycles = count
@@ -122,7 +98,7 @@ class SenseCommands(SourceCommands):
         """Integration in power-line cycles."""
         return self.sense(name).line_cycles
 
-    @each(command, "RSENse", _on_off)
+    @each(command, "RSENse", same(Boolean()))
     def set_four_wire(self, on: bool, name: str) -> None:
         """Measure the voltage at the sense leads."""
         self.sense(name).four_wire = on
@@ -132,7 +108,7 @@ class SenseCommands(SourceCommands):
         """Whether the voltage is measured at the sense leads."""
         return self.sense(name).four_wire
 
-    @each(command, "AZERo[:STATe]", _on_off)
+    @each(command, "AZERo[:STATe]", same(Boolean()))
     def set_autozero(self, on: bool, name: str) -> None:
         """Whether zero is measured with every reading."""
         self.sense(name).autozero = on
@@ -146,7 +122,7 @@ class SenseCommands(SourceCommands):
     def zero_once(self) -> None:
         """Measure zero once now."""
 
-    @each(command, "AVERage[:STATe]", _on_off)
+    @each(command, "AVERage[:STATe]", same(Boolean()))
     def set_filter(self, on: bool, name: str) -> None:
         """Whether readings are averaged."""
         self.sense(name).filter_on = on
@@ -156,7 +132,7 @@ class SenseCommands(SourceCommands):
         """Whether readings are averaged."""
         return self.sense(name).filter_on
 
-    @each(command, "AVERage:COUNt", _count)
+    @each(command, "AVERage:COUNt", same(Integer(1, 100, 10)))
     def set_filter_count(self, count: int, name: str) -> None:
         """How many readings are averaged."""
         self.sense(name).filter_count = count
@@ -166,7 +142,7 @@ class SenseCommands(SourceCommands):
         """How many readings are averaged."""
         return self.sense(name).filter_count
 
-    @each(command, "AVERage:TCONtrol", _kind)
+    @each(command, "AVERage:TCONtrol", same(Choice("REPeat", "MOVing")))
     def set_filter_kind(self, kind: str, name: str) -> None:
         """Average fresh readings, or the last ones."""
         self.sense(name).filter_moves = kind == "MOV"
@@ -176,7 +152,7 @@ class SenseCommands(SourceCommands):
         """Average fresh readings, or the last ones."""
         return "MOV" if self.sense(name).filter_moves else "REP"
 
-    @each(command, "DELay:USER#", _delay)
+    @each(command, "DELay:USER#", same(Number("S", 0.0, 10_000.0, 0.0)))
     def set_sense_delay(self, number: int, seconds: float, name: str) -> None:
         """A delay for trigger models."""
         self.sense(name).user_delays_s[number - 1] = seconds
@@ -196,7 +172,7 @@ class SenseCommands(SourceCommands):
         """What is taken off readings while it is on."""
         return self.sense(name).relative
 
-    @each(command, "RELative:STATe", _on_off)
+    @each(command, "RELative:STATe", same(Boolean()))
     def set_relative_on(self, on: bool, name: str) -> None:
         """Whether something is taken off readings."""
         self.sense(name).relative_on = on
@@ -206,7 +182,7 @@ class SenseCommands(SourceCommands):
         """Whether something is taken off readings."""
         return self.sense(name).relative_on
 
-    @each(command, "UNIT", _unit, of=("VOLT", "CURR"))
+    @each(command, "UNIT", same(_UNIT), of=("VOLT", "CURR"))
     def set_unit(self, unit: str, name: str) -> None:
         """What readings are shown as: the quantity itself, or the ohms or watts that follow from it."""
         if unit in ("VOLT", "AMP") and unit != {"VOLT": "VOLT", "CURR": "AMP"}[name]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from simulators.instruments.given import for_each
+from simulators.instruments.given import for_each, same
 from simulators.instruments.keithley_2450.settings import (
     FACTS,
     PROTECTIONS,
@@ -28,6 +28,9 @@ from simulators.scpi import (
 
 SOURCES = {"VOLT": Drive.VOLTS, "CURR": Drive.AMPS}
 _MOST_LISTED = 2500
+_DELAY = Number("S", 0.0, 10_000.0, 0.0)
+_OFF_MODE = Choice("NORMal", "HIMPedance", "ZERO", "GUARd")
+_PROTECTION = Choice("NONE", *(f"PROT{volts}" for volts in PROTECTIONS))
 each = for_each({"VOLT": "SOURce:VOLTage", "CURR": "SOURce:CURRent"})
 each_limit = for_each({"VOLT": "SOURce:VOLTage:ILIMit", "CURR": "SOURce:CURRent:VLIMit"})
 each_output = for_each({"VOLT": "OUTPut:VOLTage", "CURR": "OUTPut:CURRent"})
@@ -46,22 +49,6 @@ def _span(name: str) -> Parameter:
 
 def _limit(name: str) -> Parameter:
     return Number("A", 1e-9, 1.05, 1.05e-4) if name == "VOLT" else Number("V", 0.02, 210.0, 21.0)
-
-
-def _delay(name: str) -> Parameter:
-    return Number("S", 0.0, 10_000.0, 0.0)
-
-
-def _on_off(name: str) -> Parameter:
-    return Boolean()
-
-
-def _off_mode(name: str) -> Parameter:
-    return Choice("NORMal", "HIMPedance", "ZERO", "GUARd")
-
-
-def _protection(name: str) -> Parameter:
-    return Choice("NONE", *(f"PROT{volts}" for volts in PROTECTIONS))
 
 
 class SourceCommands(ScpiInstrument):
@@ -100,7 +87,7 @@ class SourceCommands(ScpiInstrument):
         """What is sourced."""
         return self.settings.function.value
 
-    @each(command, "[LEVel][:IMMediate][:AMPLitude]", _level)
+    @each(command, "[:LEVel][:IMMediate][:AMPLitude]", _level)
     def set_level(self, value: float, name: str) -> None:
         """The level, from now on; beyond a fixed range it is refused."""
         source, scale = self._of(name), FACTS.source[SOURCES[name]]
@@ -112,7 +99,7 @@ class SourceCommands(ScpiInstrument):
             source.span = scale.holding(value)
         self.apply()
 
-    @each(query, "[LEVel][:IMMediate][:AMPLitude]")
+    @each(query, "[:LEVel][:IMMediate][:AMPLitude]")
     def level(self, name: str) -> float:
         """The level."""
         return self._of(name).level
@@ -131,7 +118,7 @@ class SourceCommands(ScpiInstrument):
         """The range."""
         return self._of(name).span.span
 
-    @each(command, "RANGe:AUTO", _on_off)
+    @each(command, "RANGe:AUTO", same(Boolean()))
     def set_autorange(self, on: bool, name: str) -> None:
         """Whether the level chooses the range."""
         source = self._of(name)
@@ -145,24 +132,24 @@ class SourceCommands(ScpiInstrument):
         """Whether the level chooses the range."""
         return self._of(name).autorange
 
-    @each_limit(command, "[LEVel]", _limit)
+    @each_limit(command, "[:LEVel]", _limit)
     def set_limit(self, value: float, name: str) -> None:
         """The limit of the other quantity."""
         self._check_power(name, self._of(name).level, value)
         self._of(name).limit = value
         self.apply()
 
-    @each_limit(query, "[LEVel]")
+    @each_limit(query, "[:LEVel]")
     def limit(self, name: str) -> float:
         """The limit of the other quantity."""
         return self._of(name).limit
 
-    @each_limit(query, "[LEVel]:TRIPped")
+    @each_limit(query, "[:LEVel]:TRIPped")
     def limit_tripped(self, name: str) -> bool:
         """Whether the output is held by that limit now."""
         return self.settings.function is SOURCES[name] and self.in_compliance()
 
-    @each(command, "PROTection[:LEVel]", _protection)
+    @each(command, "PROTection[:LEVel]", same(_PROTECTION))
     def set_protection(self, level: str, name: str) -> None:
         """The most volts that the output may ever reach."""
         self._of(name).protection = level
@@ -188,7 +175,7 @@ class SourceCommands(ScpiInstrument):
 
     # Delays, details --------------------------------------------------------------------------------------
 
-    @each(command, "DELay", _delay)
+    @each(command, "DELay", same(_DELAY))
     def set_delay(self, seconds: float, name: str) -> None:
         """From a new level to its measurement; the automatic delay goes off."""
         self._of(name).delay_s, self._of(name).auto_delay = seconds, False
@@ -198,7 +185,7 @@ class SourceCommands(ScpiInstrument):
         """From a new level to its measurement."""
         return self._of(name).delay_s
 
-    @each(command, "DELay:AUTO", _on_off)
+    @each(command, "DELay:AUTO", same(Boolean()))
     def set_auto_delay(self, on: bool, name: str) -> None:
         """Whether the instrument chooses the delay."""
         self._of(name).auto_delay = on
@@ -208,7 +195,7 @@ class SourceCommands(ScpiInstrument):
         """Whether the instrument chooses the delay."""
         return self._of(name).auto_delay
 
-    @each(command, "DELay:USER#", _delay)
+    @each(command, "DELay:USER#", same(_DELAY))
     def set_user_delay(self, number: int, seconds: float, name: str) -> None:
         """A delay for trigger models."""
         self._of(name).user_delays_s[number - 1] = seconds
@@ -218,7 +205,7 @@ class SourceCommands(ScpiInstrument):
         """A delay for trigger models."""
         return self._of(name).user_delays_s[number - 1]
 
-    @each(command, "READ:BACK", _on_off)
+    @each(command, "READ:BACK", same(Boolean()))
     def set_read_back(self, on: bool, name: str) -> None:
         """Whether readings come with the source's measured value, or with its setting."""
         self._of(name).read_back = on
@@ -228,7 +215,7 @@ class SourceCommands(ScpiInstrument):
         """Whether readings come with the source's measured value, or with its setting."""
         return self._of(name).read_back
 
-    @each(command, "HIGH:CAPacitance", _on_off)
+    @each(command, "HIGH:CAPacitance", same(Boolean()))
     def set_high_capacitance(self, on: bool, name: str) -> None:
         """Stability on capacitive loads, of which there are none here."""
         self._of(name).high_capacitance = on
@@ -288,7 +275,7 @@ class SourceCommands(ScpiInstrument):
         """Whether the output is on."""
         return self.settings.output_on
 
-    @each_output(command, "SMODe", _off_mode)
+    @each_output(command, "SMODe", same(_OFF_MODE))
     def set_off_mode(self, mode: str, name: str) -> None:
         """What the output is while it is off: 0 V with little current, open, 0 V, or 0 A."""
         self._of(name).off_mode = mode

@@ -1,11 +1,10 @@
 """The 2450's trigger models: sweeps of the source, lists, and loops of measurements."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from simulators.instruments.given import for_each
+from simulators.instruments.given import for_each, same
 from simulators.instruments.keithley_2450.buffers import LARGEST
 from simulators.instruments.keithley_2450.settings import FACTS
 from simulators.instruments.keithley_2450.source_scpi import SOURCES, SourceCommands
@@ -27,6 +26,7 @@ from simulators.scpi import (
 )
 
 _MOST_POINTS = 1_000_000
+_POINTS = Integer(2, _MOST_POINTS)
 _AUTO = -1.0
 """A delay that stands for the source's own."""
 _COUNT = Optional(Integer(0, 268_435_455), 1)
@@ -55,15 +55,7 @@ def _level(name: str) -> Parameter:
     return Number("V" if name == "VOLT" else "A", -largest, largest)
 
 
-def _points(name: str) -> Parameter:
-    return Integer(2, _MOST_POINTS)
-
-
-def _as_is(parameter: Parameter) -> Callable[[str], Parameter]:
-    return lambda name: parameter
-
-
-_TAIL = tuple(_as_is(parameter) for parameter in (_DELAY, _COUNT, _RANGING, _FAIL_ABORT, _DUAL, NAME))
+_TAIL = tuple(same(parameter) for parameter in (_DELAY, _COUNT, _RANGING, _FAIL_ABORT, _DUAL, NAME))
 
 
 class SweepCommands(SourceCommands):
@@ -103,7 +95,7 @@ class SweepCommands(SourceCommands):
         self.set_function(name)
         self.model = TriggerModel(buffer, count * len(plan), delay_s, plan, fail)
 
-    @each(command, "LINear", _level, _level, _points, *_TAIL)
+    @each(command, "LINear", _level, _level, same(_POINTS), *_TAIL)
     def sweep_linear(
         self,
         start: float,
@@ -141,7 +133,7 @@ class SweepCommands(SourceCommands):
         levels = start + np.sign(stop - start) * abs(step) * np.arange(int(steps + 1e-6) + 1)
         self._sweep(levels, delay_s, count, ranging, fail, dual, buffer, name)
 
-    @each(command, "LOG", _level, _level, _points, *_TAIL)
+    @each(command, "LOG", _level, _level, same(_POINTS), *_TAIL)
     def sweep_logarithmic(
         self,
         start: float,
@@ -163,11 +155,11 @@ class SweepCommands(SourceCommands):
     @each(
         command,
         "LIST",
-        _as_is(Optional(Integer(1, _MOST_POINTS), 1)),
-        _as_is(_DELAY),
-        _as_is(_COUNT),
-        _as_is(_FAIL_ABORT),
-        _as_is(NAME),
+        same(Optional(Integer(1, _MOST_POINTS), 1)),
+        same(_DELAY),
+        same(_COUNT),
+        same(_FAIL_ABORT),
+        same(NAME),
     )
     def sweep_list(self, first: int, delay_s: float, count: int, fail: bool, buffer: str, name: str) -> None:
         """A sweep through the list, from entry number `first` on."""

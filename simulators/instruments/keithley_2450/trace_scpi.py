@@ -26,7 +26,7 @@ from simulators.scpi import (
     query,
 )
 
-Given = list[float | int | str] | bytes
+Answer = list[float | int | str] | bytes
 NAME = Optional(Text(), DEFAULTS[0])
 WANTED = Rest(Choice(*ELEMENTS))
 
@@ -47,7 +47,7 @@ class TraceCommands(ScpiInstrument):
             raise ScpiError(-224)
         return self.buffers[name]
 
-    def given(self, buffer: Buffer, start: int, stop: int, names: tuple[str, ...]) -> Given:
+    def given(self, buffer: Buffer, start: int, stop: int, names: tuple[str, ...]) -> Answer:
         """Elements of readings, in the format that is set."""
         values = buffer.elements(start, stop, names or ("READ",))
         if self.settings.data_format == "ASC":
@@ -121,7 +121,7 @@ class TraceCommands(ScpiInstrument):
         self.buffer(name)
 
     @query("TRACe:DATA", Integer(1), Integer(1), NAME, WANTED)
-    def data(self, start: int, stop: int, name: str, names: tuple[str, ...]) -> Given:
+    def data(self, start: int, stop: int, name: str, names: tuple[str, ...]) -> Answer:
         """Elements of the readings from number `start` to number `stop`."""
         return self.given(self.buffer(name), start, stop, names)
 

@@ -1,6 +1,5 @@
 """The 34465A's commands for measuring functions, ranges, integration and autozero."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from simulators.instruments.given import for_each
@@ -16,6 +15,7 @@ from simulators.instruments.keysight_34465a.settings import FUNCTIONS, FunctionS
 from simulators.scpi import (
     Boolean,
     Number,
+    Once,
     Parameter,
     ScpiError,
     ScpiInstrument,
@@ -37,16 +37,6 @@ each = for_each(
 )
 _DC = ("VOLT", "CURR", "RES", "FRES")
 _ZEROED = ("VOLT", "CURR", "RES")
-
-
-class Once(Boolean):
-    """ON, OFF or ONCE; ONCE is None."""
-
-    def convert(self, token: str | bytes, instrument: Any, suffixes: Sequence[int]) -> Any:
-        """Read the state."""
-        if isinstance(token, str) and token.upper() == "ONCE":
-            return None
-        return super().convert(token, instrument, suffixes)
 
 
 def _span(name: str) -> Parameter:

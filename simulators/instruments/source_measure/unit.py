@@ -51,6 +51,9 @@ class SourceMeasureUnit:
     Args:
         rng: draws the errors of this specimen and the noise of its readings.
         noise: scales the noise of the data sheet.
+
+    Attributes:
+        measures_since_s: the start of a measurement under way; infinity while there is none.
     """
 
     def __init__(
@@ -111,6 +114,7 @@ class SourceMeasureUnit:
             readings: into how many readings, which are averaged, the window is cut.
         """
         average = self.output.average(start_s, stop_s)
+        self.measures_since_s = math.inf
         volts = average.volts
         if remote and self._sensed is not None:
             volts = float(self._sensed.means(np.array([start_s]), np.array([stop_s]))[0])
