@@ -1,9 +1,13 @@
 """Handlers that several headers share, each told which of them was sent."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from simulators.scpi import Parameter, ScpiError
+
+COLON_BEFORE_COMMON = re.compile(rb"(^|;)\s*:\*")
+"""A colon that instruments forgive: `:*RST`."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -8,9 +8,9 @@ from scipy.optimize import brentq
 
 from simulators.instruments.path import Array
 
-_FIRST_STEP_V = 0.1
-_TIGHT = 1e-12
-"""Of the interval searched: where a voltage counts as found."""
+_FIRST_STEP_V = 0.01
+_TIGHT_V = 1e-10
+"""How well a voltage is found: far below any noise."""
 
 
 class Load(Protocol):
@@ -58,18 +58,20 @@ class Loads:
         corners = [load.corners_s(start_s, stop_s) for load in self.each if isinstance(load, Moving)]
         return np.concatenate(corners) if corners else np.empty(0)
 
-    def voltage_V(self, current_A: float, low_V: float, high_V: float, instant: float) -> float:
+    def voltage_V(
+        self, current_A: float, low_V: float, high_V: float, instant: float, near_V: float = 0.0
+    ) -> float:
         """The voltage between `low_V` and `high_V` at which `current_A` is drawn; the end where none is.
 
-        Of several such voltages the one nearest to zero. The search goes outwards from there, so that a chip
-        is not asked for voltages far beyond the answer, and ends by Brent's method, which needs no more than
-        that the current grows with the voltage.
+        Of several such voltages the one nearest to `near_V`. The search goes outwards from there, so that a
+        chip is not asked for voltages far beyond the answer, and ends by Brent's method, which needs no more
+        than that the current grows with the voltage.
         """
 
         def excess_A(volts: float) -> float:
             return self.drawn_A(volts, instant) - current_A
 
-        inner_V = min(max(0.0, low_V), high_V)
+        inner_V = min(max(near_V, low_V), high_V)
         found_A = excess_A(inner_V)
         if found_A == 0.0:
             return inner_V
@@ -79,6 +81,6 @@ class Loads:
             outer_V = max(inner_V - step_V, end_V) if found_A > 0.0 else min(inner_V + step_V, end_V)
             if (excess_A(outer_V) > 0.0) != (found_A > 0.0):
                 ends = sorted((inner_V, outer_V))
-                return float(brentq(excess_A, *ends, xtol=_TIGHT * (ends[1] - ends[0])))
+                return float(brentq(excess_A, *ends, xtol=_TIGHT_V))
             inner_V, step_V = outer_V, 2.0 * step_V
         return end_V

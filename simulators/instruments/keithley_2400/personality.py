@@ -8,6 +8,7 @@ import numpy as np
 
 from simulators.clock import VirtualClock
 from simulators.instrument import Example
+from simulators.instruments.given import COLON_BEFORE_COMMON
 from simulators.instruments.keithley_2400.readings_scpi import Reading, ReadingCommands
 from simulators.instruments.keithley_2400.sense_scpi import SenseCommands
 from simulators.instruments.keithley_2400.settings import (
@@ -35,6 +36,7 @@ from simulators.scpi import (
 
 _TEXTS = {-222: "Parameter data out of range"}
 _FUNCTIONS = Choice("VOLTage", "CURRent", "RESistance")
+_MEASUREMENT_SUMMARY = 1 << 0
 _READING_AVAILABLE, _COMPLIANCE = 1 << 6, 1 << 14
 _OVERFLOW, _FILTER, _FRONT, _IN_LIMIT = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _AUTO_OHMS, _REMOTE = 1 << 10, 1 << 22
@@ -47,7 +49,8 @@ class Keithley2400(SenseCommands, TriggerCommands, ReadingCommands, SystemComman
 
     Sockets: source "output", what the unit drives; current input "input", by which the unit, as an ammeter,
     sinks a chip's readout (a current into the terminal reads negative); input "sense", what the sense leads
-    touch. It powers up as after *RST. Triggers from cables never come, and CALCulate is not there.
+    touch. It powers up as after *RST. Triggers from cables never come; of CALCulate there are the statistics
+    of the data store, no math and no limit tests.
 
     Args:
         rng: draws the errors of source and meter and the noise of the readings.
@@ -74,7 +77,7 @@ class Keithley2400(SenseCommands, TriggerCommands, ReadingCommands, SystemComman
         self.settings = Settings()
         self.tick = 1.0 + clock_error
         self.time_zero_s = clock.now
-        self.measurement = StatusRegister()
+        self.measurement = self.status.others[_MEASUREMENT_SUMMARY] = StatusRegister()
         self.shown, self.display_on, self.beeper_on = {}, True, True
         self.run: Run | None = None
         self.unit = SourceMeasureUnit(clock, rng, FACTS, noise)
@@ -102,6 +105,10 @@ class Keithley2400(SenseCommands, TriggerCommands, ReadingCommands, SystemComman
     def operation_complete_at(self) -> float:
         """When the measurement under way is over."""
         return -math.inf if self.run is None or self.run.over else self.run.over_at_s
+
+    def mend(self, message: bytes) -> bytes:
+        """A colon before a common command is forgiven: the stock driver resets by `:*RST`."""
+        return COLON_BEFORE_COMMON.sub(rb"\1*", message)
 
     def format_real(self, value: float) -> str:
         """Seven digits; overflow and NaN as SCPI writes them."""

@@ -1,10 +1,12 @@
 """The 2400's readings: what they consist of, how they are sent, and the data store."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from simulators.instruments.keithley_2400.settings import ELEMENTS, MEMORY, Settings
+from simulators.instruments.path import Array
 from simulators.scpi import (
     Choice,
     Integer,
@@ -18,6 +20,13 @@ from simulators.scpi import (
 )
 
 _BUFFER_FULL = 1 << 9
+_STATISTICS: dict[str, Callable[[Array], Any]] = {
+    "MEAN": np.mean,
+    "SDEV": lambda values: np.std(values, ddof=min(len(values) - 1, 1)),
+    "MAX": np.max,
+    "MIN": np.min,
+    "PKPK": np.ptp,
+}
 
 
 class Reading(NamedTuple):
@@ -178,3 +187,22 @@ class ReadingCommands(ScpiInstrument):
         return self.given(
             [item._replace(time_s=t) for item, t in zip(self.kept, times.tolist(), strict=True)]
         )
+
+    @command("CALCulate3:FORMat", Choice("MEAN", "SDEViation", "MAXimum", "MINimum", "PKPK"))
+    def set_statistic(self, statistic: str) -> None:
+        """Which statistic of the store is asked for."""
+        self.settings.trace.statistic = statistic
+
+    @query("CALCulate3:FORMat")
+    def statistic(self) -> str:
+        """Which statistic of the store is asked for."""
+        return self.settings.trace.statistic
+
+    @query("CALCulate3:DATA")
+    def statistics(self) -> list[float]:
+        """That statistic of volts, amps and ohms in the store, of those that readings consist of."""
+        if not self.kept:
+            raise ScpiError(-230)
+        found = _STATISTICS[self.settings.trace.statistic]
+        columns = [k for k in range(3) if ELEMENTS[k] in self.settings.elements]
+        return [float(found(np.array([reading[k] for reading in self.kept]))) for k in columns]

@@ -64,7 +64,7 @@ class SenseCommands(SourceCommands):
 
     # Functions --------------------------------------------------------------------------------------------
 
-    @command("[SENSe]:FUNCtion[:ON]", Rest(Text(), least=1))
+    @command("[SENSe]:FUNCtion[:ON]", Rest(Text(bare=True), least=1))
     def set_measured(self, names: tuple[str, ...]) -> None:
         """Measure these functions too, if they are measured concurrently; else only the last one."""
         wanted = [_plain(name) for name in names]
@@ -89,7 +89,7 @@ class SenseCommands(SourceCommands):
         self.settings.measured = tuple(_WRITTEN) if self.settings.concurrent else ("RES",)
         self.apply()
 
-    @command("[SENSe]:FUNCtion:OFF", Rest(Text(), least=1))
+    @command("[SENSe]:FUNCtion:OFF", Rest(Text(bare=True), least=1))
     def set_not_measured(self, names: tuple[str, ...]) -> None:
         """Measure these functions no longer."""
         unwanted = [_plain(name) for name in names]
@@ -112,7 +112,7 @@ class SenseCommands(SourceCommands):
         self.settings.measured = ()
         self.apply()
 
-    @query("[SENSe]:FUNCtion:STATe", Text())
+    @query("[SENSe]:FUNCtion:STATe", Text(bare=True))
     def is_measured(self, name: str) -> bool:
         """Whether a function is measured."""
         return _plain(name) in self.settings.measured

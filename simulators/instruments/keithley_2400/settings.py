@@ -114,6 +114,7 @@ class TraceSettings:
     feed: str = "SENS"
     storing: bool = False
     relative: bool = False
+    statistic: str = "MEAN"
 
 
 def _sources() -> dict[Drive, SourceSettings]:

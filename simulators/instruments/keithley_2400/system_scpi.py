@@ -91,12 +91,12 @@ class SystemCommands(ScpiInstrument):
 
     @command("STATus:MEASurement:ENABle", Integer(0, 65535))
     def set_measurement_enable(self, mask: int) -> None:
-        """What of it is reported; the status byte does not show it here."""
+        """What of it is summed up in bit 0 of the status byte."""
         self.measurement.enable = mask & 0x7FFF
 
     @query("STATus:MEASurement:ENABle")
     def measurement_enable(self) -> int:
-        """What of it is reported."""
+        """What of it is summed up in bit 0 of the status byte."""
         return self.measurement.enable
 
     @command("SYSTem:AZERo[:STATe]", Once())

@@ -9,6 +9,7 @@ import numpy as np
 
 from simulators.clock import VirtualClock
 from simulators.instrument import Example
+from simulators.instruments.given import COLON_BEFORE_COMMON
 from simulators.instruments.keithley_2450.buffers import DEFAULTS, Buffer, Reading
 from simulators.instruments.keithley_2450.sense_scpi import SenseCommands
 from simulators.instruments.keithley_2450.settings import FACTS, OFF_LIMIT, Settings
@@ -60,6 +61,7 @@ class Keithley2450(SenseCommands, SweepCommands, TraceCommands, SystemCommands):
         super().__init__(clock, identity=f"KEITHLEY INSTRUMENTS,MODEL 2450,{serial},1.7.12b")
         self.settings = Settings()
         self.tick = 1.0 + clock_error
+        self.light = "ON50"
         self.buffers = {name: Buffer() for name in DEFAULTS}
         self.model: TriggerModel | None = None
         self.run: Run | None = None
@@ -93,8 +95,11 @@ class Keithley2450(SenseCommands, SweepCommands, TraceCommands, SystemCommands):
         return f"{math.copysign(9.9e37, value) if math.isinf(value) else value:.6E}"
 
     def mend(self, message: bytes) -> bytes:
-        """An empty last parameter is forgiven: the stock driver sends `:TRACe:MAKE 'mine', 100, `."""
-        return _EMPTY_LAST.sub(b"", message)
+        """Forgive a colon before a common command, and an empty last parameter.
+
+        The stock driver sends `:TRACe:MAKE 'mine', 100, `.
+        """
+        return _EMPTY_LAST.sub(b"", COLON_BEFORE_COMMON.sub(rb"\1*", message))
 
     # Output -----------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ class SystemCommands(ScpiInstrument):
 
     settings: Settings
     tick: float
+    light: str
 
     def apply(self) -> None:
         """Let the output do what is set."""
@@ -148,6 +149,12 @@ class SystemCommands(ScpiInstrument):
     @command("DISPlay:LIGHt:STATe", Choice("ON100", "ON75", "ON50", "ON25", "OFF", "BLACkout"))
     def set_light(self, light: str) -> None:
         """The front panel's brightness."""
+        self.light = light
+
+    @query("DISPlay:LIGHt:STATe")
+    def light_used(self) -> str:
+        """The front panel's brightness."""
+        return self.light
 
     @command("DISPlay:VOLTage:DIGits", Integer(3, 6, 5))
     @command("DISPlay:CURRent:DIGits", Integer(3, 6, 5))

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from simulators.clock import VirtualClock
 
 _MOST_SWEEPS = 200
-_STILL_V = 1e-9
+_STILL_V = 1e-7
 
 T = TypeVar("T")
 

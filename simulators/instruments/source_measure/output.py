@@ -189,16 +189,20 @@ class OutputTerminal:
     def _solve(self, instant: float) -> Point:
         stretch = self._stretch(instant)
         level, limit, loads = stretch.path.at(instant), stretch.limit, self.loads
+
+        def where(amps: float, low_V: float, high_V: float) -> float:
+            return loads.voltage_V(amps, low_V, high_V, instant, self._last.volts)
+
         if stretch.drive is Drive.OPEN:
-            return Point(loads.voltage_V(0.0, -self.reach_V, self.reach_V, instant), 0.0, False)
+            return Point(where(0.0, -self.reach_V, self.reach_V), 0.0, False)
         if stretch.drive is Drive.VOLTS:
             drawn_A = loads.drawn_A(level, instant)
             if drawn_A > limit:
-                return Point(loads.voltage_V(limit, -self.reach_V, level, instant), limit, True)
+                return Point(where(limit, -self.reach_V, level), limit, True)
             if drawn_A < -limit:
-                return Point(loads.voltage_V(-limit, level, self.reach_V, instant), -limit, True)
+                return Point(where(-limit, level, self.reach_V), -limit, True)
             return Point(level, drawn_A, False)
-        volts = loads.voltage_V(level, -limit, limit, instant)
+        volts = where(level, -limit, limit)
         if abs(volts) < limit:
             return Point(volts, level, False)
         return Point(volts, loads.drawn_A(volts, instant), True)

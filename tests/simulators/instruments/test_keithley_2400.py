@@ -3,6 +3,7 @@
 import math
 import re
 import struct
+from functools import partial
 
 import numpy as np
 import pytest
@@ -517,4 +518,40 @@ def test_errors_read_as_the_makers(lab):
 )
 def test_what_has_no_effect_is_accepted(lab, message):
     lab.smu.write(message)
+    assert lab.errors() == []
+
+
+def test_the_drivers_reset(lab):
+    lab.smu.write(":SENS:CURR:NPLC 3;:OUTP ON")
+    lab.smu.reset()
+    assert float(lab.ask(":SENS:CURR:NPLC?")) == 1.0
+    assert lab.errors() == []
+
+
+def test_a_full_store_asks_for_service_and_has_statistics(lab):
+    """As a client that polls the status byte for the end of a buffered measurement does."""
+    for message in (
+        "status:queue:clear;*RST;:stat:pres;:*CLS;",
+        ":SENS:FUNC RES;:SENS:RES:MODE MAN;:SENS:RES:NPLC 0.1;:FORM:ELEM VOLT,CURR,RES;",
+        ":SENS:FUNC 'VOLT','CURR';:SENS:CURR:PROT 0.01;:SOUR:VOLT 1",
+        ":STAT:PRES;*CLS;*SRE 1;:STAT:MEAS:ENAB 512;",
+        ":TRAC:CLEAR;",
+        ":TRAC:POIN 6",
+        ":TRIG:COUN 6",
+        ":TRIG:SEQ:DEL 0",
+        ":TRAC:FEED SENSE;:TRAC:FEED:CONT NEXT;",
+        "OUTPUT ON",
+        ":INIT",
+    ):
+        lab.smu.write(message)
+    assert int(lab.ask("*STB?")) == 0
+    lab.bench.clock.advance(1.0)
+    assert int(lab.ask("*STB?")) == 65
+    data = np.array(numbers(lab.ask(":TRAC:DATA?"))).reshape(6, 3)
+    statistics = {"MEAN": np.mean, "MAX": np.max, "MIN": np.min, "PKPK": np.ptp}
+    statistics["SDEV"] = partial(np.std, ddof=1)
+    for name, statistic in statistics.items():
+        found = np.array(numbers(lab.ask(f":CALC3:FORM {name};:CALC3:DATA?;")))
+        assert np.all(np.abs(found - statistic(data, axis=0)) <= [1e-6, 1e-10, 1e-3]), "seven digits are sent"
+    lab.smu.write("*SRE 0;:STAT:PRES")
     assert lab.errors() == []

@@ -511,3 +511,14 @@ def test_errors_read_as_the_makers(lab):
 def test_what_has_no_effect_is_accepted(lab, message):
     lab.smu.write(message)
     assert lab.errors() == []
+
+
+def test_the_driver_resets_aborts_and_waits(lab):
+    lab.smu.write(":SENS:CURR:NPLC 3;:TRIG:LOAD 'SimpleLoop', 100;:OUTP ON")
+    lab.smu.initiate()
+    lab.smu.abort()
+    lab.smu.wait()
+    lab.smu.reset()
+    lab.smu.write(":*RST")
+    assert float(lab.ask(":SENS:CURR:NPLC?")) == 1.0
+    assert lab.errors() == []

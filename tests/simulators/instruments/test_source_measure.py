@@ -70,7 +70,7 @@ def settled(made, drive, level, limit):
 )
 def test_a_resistor_obeys_ohm_and_the_limit(drive, level, limit, ohm, expected):
     point = settled(output(Resistance(ohm)), drive, level, limit)
-    assert point[:2] == pytest.approx(expected[:2], rel=1e-9)
+    assert point[:2] == pytest.approx(expected[:2], rel=1e-9, abs=1e-9)
     assert point.limited is expected[2]
 
 
