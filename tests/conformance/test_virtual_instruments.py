@@ -54,6 +54,8 @@ class TestQontrolQ8iv(VirtualInstrumentConformance):
 
     def create_instrument(self) -> VirtualInstrument:
         return make_instrument("qontrol_q8iv", VirtualClock(), "10", np.random.default_rng(1))
+
+
 class TestKeithley2400(ScpiConformance):
     error_queue_depth = 10
 

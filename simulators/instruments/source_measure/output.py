@@ -255,10 +255,9 @@ class OutputTerminal:
     def _followed(self, times_s: Array, *, currents: bool) -> tuple[Array, list[Point]]:
         """Points on these corners and those of the loads, and between them where it is bent."""
         if self.loads.each and len(times_s) > 1:
-            moving_s = self.loads.corners_s(float(times_s[0]), float(times_s[-1]))
-            # Denser than this nothing that is averaged needs them.
-            moving_s = np.unique(moving_s)[:: max(len(moving_s) // _MOST_CORNERS, 1)]
-            times_s = np.union1d(times_s, moving_s)
+            moving_s = np.unique(self.loads.corners_s(float(times_s[0]), float(times_s[-1])))
+            # Nothing that is averaged needs them denser than this.
+            times_s = np.union1d(times_s, moving_s[:: max(len(moving_s) // _MOST_CORNERS, 1)])
         points = [self.point(instant) for instant in times_s.tolist()]
         if not self.loads.each or len(times_s) < 2:
             return times_s, points
