@@ -6,6 +6,7 @@ Another package registers a model by an entry point of the group `hil.chips`: it
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,14 +111,16 @@ def _drawn(model: "ElectrodeModel") -> Callable[[Array], Array] | None:
     if type(model).drawn is ElectrodeModel.drawn:
         return None
 
-    def drawn_A(voltages: Array) -> Array:
+    @lru_cache(maxsize=1024)
+    def solved(voltages: tuple[float, ...]) -> Array:
         import torch
 
         with torch.no_grad():
-            into_A = model.drawn(torch.as_tensor(voltages)[None, :])
+            into_A = model.drawn(torch.tensor([voltages], dtype=torch.float64))
         return np.asarray(into_A[0], dtype=np.float64)
 
-    return drawn_A
+    # Every source on the chip asks for its own electrode at the same voltages.
+    return lambda voltages: solved(tuple(voltages.tolist()))
 
 
 def read_imperfections(section: Mapping[str, Any] | None) -> "Imperfections":

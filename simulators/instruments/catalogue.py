@@ -24,6 +24,8 @@ _OURS = {
     "qontrol_q8iv": "simulators.instruments.qontrol_q8iv.personality:QontrolQ8iv",
     "santec_tsl570": "simulators.instruments.santec_tsl570.personality:SantecTsl570",
     "thorlabs_pm100d": "simulators.instruments.thorlabs_pm100d.personality:ThorlabsPm100d",
+    "keithley_2400": "simulators.instruments.keithley_2400.personality:Keithley2400",
+    "keithley_2450": "simulators.instruments.keithley_2450.personality:Keithley2450",
 }
 
 

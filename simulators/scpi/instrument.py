@@ -142,6 +142,8 @@ class ScpiInstrument(MessageExchange):
     def _preset(self) -> None:
         self.status.operation.preset()
         self.status.questionable.preset()
+        for register in self.status.others.values():
+            register.preset()
 
     @query("STATus:OPERation[:EVENt]")
     def _operation_event(self) -> int:

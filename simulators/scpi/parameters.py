@@ -199,6 +199,16 @@ class Boolean(Parameter):
             raise ScpiError(-224, text[:40]) from None
 
 
+class Once(Boolean):
+    """ON, OFF or ONCE; ONCE is None."""
+
+    def convert(self, token: Token, instrument: Any, suffixes: Sequence[int]) -> Any:
+        """Read the state."""
+        if isinstance(token, str) and matches("ONCE", token):
+            return None
+        return super().convert(token, instrument, suffixes)
+
+
 class Choice(Parameter):
     """One of a few words, given as "FIXed": the handler receives the short form, `FIX`.
 

@@ -94,7 +94,10 @@ class ErrorQueue:
 
 @dataclass
 class StatusModel:
-    """All registers of one instrument, their enables and the service request."""
+    """All registers of one instrument, their enables and the service request.
+
+    `others` are the instrument's own registers, by the bit of the status byte that sums each up.
+    """
 
     errors: ErrorQueue
     events: int = POWER_ON
@@ -102,6 +105,7 @@ class StatusModel:
     service_enable: int = 0
     operation: StatusRegister = field(default_factory=StatusRegister)
     questionable: StatusRegister = field(default_factory=StatusRegister)
+    others: dict[int, StatusRegister] = field(default_factory=dict)
     requesting: bool = False
     _reasons: int = 0
 
@@ -122,6 +126,8 @@ class StatusModel:
         self.events = 0
         self.operation.event = 0
         self.questionable.event = 0
+        for register in self.others.values():
+            register.event = 0
         self.errors.clear()
 
     def summary(self, message_available: bool) -> int:
@@ -137,6 +143,9 @@ class StatusModel:
             byte |= EVENT_SUMMARY
         if self.operation.summary:
             byte |= OPERATION_SUMMARY
+        for bit, register in self.others.items():
+            if register.summary:
+                byte |= bit
         if byte & self.service_enable:
             byte |= MASTER_SUMMARY
         return byte

@@ -54,3 +54,17 @@ class TestQontrolQ8iv(VirtualInstrumentConformance):
 
     def create_instrument(self) -> VirtualInstrument:
         return make_instrument("qontrol_q8iv", VirtualClock(), "10", np.random.default_rng(1))
+
+
+class TestKeithley2400(ScpiConformance):
+    error_queue_depth = 10
+
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("keithley_2400", VirtualClock(), "1", np.random.default_rng(1))
+
+
+class TestKeithley2450(ScpiConformance):
+    error_queue_depth = 1000
+
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("keithley_2450", VirtualClock(), "1", np.random.default_rng(1))

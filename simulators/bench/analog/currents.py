@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from simulators.instruments.loads import Moving
 from simulators.instruments.path import Array, Knots, Mask
 from simulators.instruments.terminals import VoltageSource
 
@@ -70,6 +71,17 @@ class ElectrodeLoad:
             ]
         )
         return float(self.drawn(voltages)[self.electrode])
+
+    def corners_s(self, start_s: float, stop_s: float) -> Array:
+        """See `Moving.corners_s`: where the sources of the other electrodes bend."""
+        each = [
+            source.corners_s(start_s, stop_s)
+            if isinstance(source, Moving)
+            else source.knots(start_s, stop_s).times_s
+            for k, source in enumerate(self.sources)
+            if k != self.electrode
+        ]
+        return np.concatenate(each) if each else np.empty(0)
 
 
 @dataclass

@@ -1,9 +1,8 @@
 """The 34465A's commands for measuring functions, ranges, integration and autozero."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from simulators.instruments.given import Given
+from simulators.instruments.given import for_each
 from simulators.instruments.keysight_34465a.converter import (
     LINE_HZ,
     NPLC,
@@ -16,6 +15,7 @@ from simulators.instruments.keysight_34465a.settings import FUNCTIONS, FunctionS
 from simulators.scpi import (
     Boolean,
     Number,
+    Once,
     Parameter,
     ScpiError,
     ScpiInstrument,
@@ -25,28 +25,18 @@ from simulators.scpi import (
     quoted,
 )
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-_NODES = {
-    "VOLT": "VOLTage[:DC]",
-    "VOLT:AC": "VOLTage:AC",
-    "CURR": "CURRent[:DC]",
-    "CURR:AC": "CURRent:AC",
-    "RES": "RESistance",
-    "FRES": "FRESistance",
-}
+each = for_each(
+    {
+        "VOLT": "[SENSe]:VOLTage[:DC]",
+        "VOLT:AC": "[SENSe]:VOLTage:AC",
+        "CURR": "[SENSe]:CURRent[:DC]",
+        "CURR:AC": "[SENSe]:CURRent:AC",
+        "RES": "[SENSe]:RESistance",
+        "FRES": "[SENSe]:FRESistance",
+    }
+)
 _DC = ("VOLT", "CURR", "RES", "FRES")
 _ZEROED = ("VOLT", "CURR", "RES")
-
-
-class Once(Boolean):
-    """ON, OFF or ONCE; ONCE is None."""
-
-    def convert(self, token: str | bytes, instrument: Any, suffixes: Sequence[int]) -> Any:
-        """Read the state."""
-        if isinstance(token, str) and token.upper() == "ONCE":
-            return None
-        return super().convert(token, instrument, suffixes)
 
 
 def _span(name: str) -> Parameter:
@@ -80,26 +70,6 @@ def _on_off(name: str) -> Parameter:
 
 def _once(name: str) -> Parameter:
     return Once()
-
-
-def each(
-    declare: Callable[..., Callable[[F], F]],
-    tail: str,
-    *parameters: Callable[[str], Parameter],
-    of: Sequence[str] = FUNCTIONS,
-) -> Callable[[F], F]:
-    """Declare a header of every function (or of those named); the handler is told which, last.
-
-    A parameter is given as a callable of the function's name, as its bounds differ.
-    """
-
-    def mark(function: F) -> F:
-        for name in of:
-            own = [parameter(name) for parameter in parameters]
-            function = declare(f"[SENSe]:{_NODES[name]}:{tail}", *own, Given(name))(function)
-        return function
-
-    return mark
 
 
 class SenseCommands(ScpiInstrument):

@@ -9,6 +9,7 @@ from simulators.clock import VirtualClock
 from simulators.instrument import NothingToRead
 from simulators.instruments.catalogue import covered_headers, make_instrument, models
 from simulators.instruments.qdac2.personality import QDac2
+from simulators.instruments.source_measure.unit import SourceMeasureUnit
 
 BLOCK = "#18" + np.array([1.0, -0.5], "<f4").tobytes().decode("latin-1")
 WORDS = [
@@ -59,5 +60,7 @@ def test_no_message_breaks_an_instrument(model):
                 assert error.code != -310, (header, words, error.detail)
         if isinstance(instrument, QDac2):
             assert instrument.record(2).largest_V <= 10.0
+        if isinstance(unit := getattr(instrument, "unit", None), SourceMeasureUnit):
+            assert abs(unit.output.point(clock.now).volts) <= 1.001 * unit.output.reach_V
 
     send_all()

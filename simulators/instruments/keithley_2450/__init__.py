@@ -1,0 +1,1 @@
+"""An emulated Keithley 2450."""
