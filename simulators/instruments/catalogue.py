@@ -27,6 +27,7 @@ _OURS = {
     "keithley_2400": "simulators.instruments.keithley_2400.personality:Keithley2400",
     "keithley_2450": "simulators.instruments.keithley_2450.personality:Keithley2450",
     "sim900": "simulators.instruments.sim900.mainframe:Sim900",
+    "yokogawa_gs200": "simulators.instruments.yokogawa_gs200.personality:YokogawaGS200",
 }
 
 

@@ -71,3 +71,8 @@ class TestKeithley2450(ScpiConformance):
 class TestSim900(VirtualInstrumentConformance):
     def create_instrument(self) -> VirtualInstrument:
         return make_instrument("sim900", VirtualClock(), "1", np.random.default_rng(1))
+
+
+class TestYokogawaGS200(ScpiConformance):
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("yokogawa_gs200", VirtualClock(), "91F729342", np.random.default_rng(1))

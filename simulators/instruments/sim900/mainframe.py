@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from simulators.clock import VirtualClock
-from simulators.instrument import NothingToRead, VirtualInstrument
+from simulators.instrument import Example, NothingToRead, VirtualInstrument
 from simulators.instruments.sim900.device import INPUT_BUFFER, OVERRUN, SimDevice, masked
 from simulators.instruments.sim900.language import (
     BAD_BLOCK,
@@ -72,6 +72,7 @@ class Sim900(SimDevice, VirtualInstrument):
 
     title = "SRS SIM900: mainframe with SIM928 isolated voltage sources"
     stock_driver = "qcodes_contrib_drivers.drivers.StanfordResearchSystems.SIM928.SIM928"
+    example = Example("GPIB0::2::INSTR", options={"modules": {1: "sim928", 3: "sim928"}})
 
     def __init__(
         self,
