@@ -28,6 +28,7 @@ _OURS = {
     "keithley_2450": "simulators.instruments.keithley_2450.personality:Keithley2450",
     "sim900": "simulators.instruments.sim900.mainframe:Sim900",
     "yokogawa_gs200": "simulators.instruments.yokogawa_gs200.personality:YokogawaGS200",
+    "keysight_b2962a": "simulators.instruments.keysight_b2962a.personality:KeysightB2962A",
 }
 
 

@@ -76,3 +76,8 @@ class TestSim900(VirtualInstrumentConformance):
 class TestYokogawaGS200(ScpiConformance):
     def create_instrument(self) -> VirtualInstrument:
         return make_instrument("yokogawa_gs200", VirtualClock(), "91F729342", np.random.default_rng(1))
+
+
+class TestKeysightB2962A(ScpiConformance):
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("keysight_b2962a", VirtualClock(), "MY52350123", np.random.default_rng(1))
