@@ -71,6 +71,12 @@ class ReadingCommands(SenseCommands):
         ready_at_s = max(self.channel(number).spot() for number in set(numbers))
         return Later(ready_at_s, lambda: self._given(numbers, names, True))
 
+    def _start_and_give(self, numbers: Sequence[int], names: Sequence[str], newest: bool) -> Later:
+        if any(self.channel(number).settings.trigger.source == "BUS" for number in numbers):
+            raise ScpiError(-214)
+        self.initiate(numbers)
+        return self._when_over(numbers, names, newest)
+
     def _when_over(self, numbers: Sequence[int], names: Sequence[str], newest: bool) -> Later:
         return Later(
             lambda: max(self.channel(number).over_at_s for number in numbers),
@@ -90,26 +96,22 @@ class ReadingCommands(SenseCommands):
     @query("READ[:SCALar]", _LIST)
     def read_newest(self, numbers: Sequence[int]) -> Later:
         """Start a run and give its newest reading."""
-        self.initiate(numbers)
-        return self._when_over(numbers, self.elements, True)
+        return self._start_and_give(numbers, self.elements, True)
 
     @_elements_of("READ[:SCALar]")(query, "", _channels)
     def read_newest_element(self, numbers: Sequence[int], name: str) -> Later:
         """Start a run and give one element of its newest reading."""
-        self.initiate(numbers)
-        return self._when_over(numbers, (name,), True)
+        return self._start_and_give(numbers, (name,), True)
 
     @query("READ:ARRay", _LIST)
     def read_all(self, numbers: Sequence[int]) -> Later:
         """Start a run and give its readings."""
-        self.initiate(numbers)
-        return self._when_over(numbers, self.elements, False)
+        return self._start_and_give(numbers, self.elements, False)
 
     @_elements_of("READ:ARRay")(query, "", _channels)
     def read_all_elements(self, numbers: Sequence[int], name: str) -> Later:
         """Start a run and give one element of its readings."""
-        self.initiate(numbers)
-        return self._when_over(numbers, (name,), False)
+        return self._start_and_give(numbers, (name,), False)
 
     @query("FETCh[:SCALar]", _LIST)
     def fetch_newest(self, numbers: Sequence[int]) -> Later:

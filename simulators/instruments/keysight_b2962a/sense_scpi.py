@@ -25,6 +25,7 @@ from simulators.scpi import (
     query,
     quoted,
 )
+from simulators.scpi.parameters import Token
 
 MEASURABLE = ("VOLT", "CURR", "RES")
 
@@ -32,12 +33,15 @@ MEASURABLE = ("VOLT", "CURR", "RES")
 class _Clipped(Number):
     """A number that is taken to its nearest bound, as the manual has it for apertures."""
 
-    def convert(self, token: Any, instrument: Any, suffixes: Sequence[int]) -> float:
+    def __init__(self, unit: str, low: float, high: float, default: float) -> None:
+        super().__init__(unit, low, high, default)
+        self._bounds = low, high
+
+    def convert(self, token: Token, instrument: Any, suffixes: Sequence[int]) -> float:
         """Read the number."""
-        low, high = float(self.minimum), float(self.maximum)  # type: ignore[arg-type]
         known = self.keyword(token, instrument, suffixes) if isinstance(token, str) else None
         value = Number(self.unit).convert(token, instrument, suffixes) if known is None else known
-        return min(max(value, low), high)
+        return min(max(value, self._bounds[0]), self._bounds[1])
 
 
 _APERTURE = _Clipped("S", *APERTURE_S, RESET_APERTURE_S)

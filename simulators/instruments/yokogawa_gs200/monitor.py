@@ -48,8 +48,8 @@ class Monitor:
         self.null: float | None = None
         self._reading = math.nan
         self._pending += 1
-        self._begun_s = self._clock.now
         self._unit.measures_since_s = math.inf
+        self.restart()
 
     @property
     def aperture_s(self) -> float:
@@ -73,13 +73,13 @@ class Monitor:
         if on:
             self._check()
         self.on = on
-        self._begun_s = self._clock.now
+        self.restart()
         if not on:
             self._reading = math.nan
 
     def restart(self) -> None:
         """What a reading is has changed: free-running readings begin anew."""
-        self._begun_s = self._clock.now
+        self._begun_s, self._worked_out = self._clock.now, -1
 
     def _check(self) -> None:
         source = self._source
@@ -125,7 +125,8 @@ class Monitor:
         """The newest reading; NaN when there is none."""
         if self.on and self._source.on and self.trigger in ("TIM", "IMM"):
             over = math.floor((self._clock.now - self._begun_s - self.reading_s) / self._pitch_s + 1e-9)
-            if over >= 0:
+            if over > self._worked_out:
+                self._worked_out = over
                 start_s = self._begun_s + over * self._pitch_s + self.delay_s * self._tick
                 self._reading = self._read(start_s, start_s + self.aperture_s)
         return self._given()

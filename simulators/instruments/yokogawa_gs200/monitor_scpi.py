@@ -1,7 +1,5 @@
 """The GS200's commands for measurements and for how the terminal is wired."""
 
-from collections.abc import Callable
-
 from simulators.instruments.yokogawa_gs200.monitor import Monitor
 from simulators.scpi import Boolean, Choice, Integer, Later, Number, ScpiError, ScpiInstrument, command, query
 
@@ -19,10 +17,11 @@ class MonitorCommands(ScpiInstrument):
             raise ScpiError(-241, "the option /MON is not fitted")
         return self.monitor
 
-    def _change(self, change: Callable[[Monitor], None]) -> None:
+    def _restarted(self) -> Monitor:
+        """The monitor, whose free-running readings begin anew because a setting changes."""
         monitor = self._fitted()
-        change(monitor)
         monitor.restart()
+        return monitor
 
     @command("SENSe[:STATe]", Boolean())
     def set_sense(self, on: bool) -> None:
@@ -37,7 +36,7 @@ class MonitorCommands(ScpiInstrument):
     @command("SENSe:TRIGger", Choice("READy", "TIMer", "COMMunicate", "IMMediate"))
     def set_sense_trigger(self, name: str) -> None:
         """What starts a measurement."""
-        self._change(lambda monitor: setattr(monitor, "trigger", name))
+        self._restarted().trigger = name
 
     @query("SENSe:TRIGger")
     def sense_trigger(self) -> str:
@@ -47,7 +46,7 @@ class MonitorCommands(ScpiInstrument):
     @command("SENSe:NPLC", Integer(1, 25, 1))
     def set_line_cycles(self, cycles: int) -> None:
         """Integration in power-line cycles."""
-        self._change(lambda monitor: setattr(monitor, "cycles", cycles))
+        self._restarted().cycles = cycles
 
     @query("SENSe:NPLC")
     def line_cycles(self) -> int:
@@ -57,7 +56,7 @@ class MonitorCommands(ScpiInstrument):
     @command("SENSe:DELay", Integer(0, _LONGEST_DELAY_MS, 0))
     def set_sense_delay(self, milliseconds: int) -> None:
         """From a trigger to its measurement, in ms."""
-        self._change(lambda monitor: setattr(monitor, "delay_s", 1e-3 * milliseconds))
+        self._restarted().delay_s = 1e-3 * milliseconds
 
     @query("SENSe:DELay")
     def sense_delay(self) -> int:
@@ -67,7 +66,7 @@ class MonitorCommands(ScpiInstrument):
     @command("SENSe:INTerval", Number("S", 0.1, 3600.0, 1.0))
     def set_sense_interval(self, seconds: float) -> None:
         """From measurement to measurement of the timer."""
-        self._change(lambda monitor: setattr(monitor, "interval_s", round(seconds, 1)))
+        self._restarted().interval_s = round(seconds, 1)
 
     @query("SENSe:INTerval")
     def sense_interval(self) -> str:
@@ -77,7 +76,7 @@ class MonitorCommands(ScpiInstrument):
     @command("SENSe:ZERo:AUTO", Boolean())
     def set_auto_zero(self, on: bool) -> None:
         """Measure zero after every reading."""
-        self._change(lambda monitor: setattr(monitor, "auto_zero", on))
+        self._restarted().auto_zero = on
 
     @query("SENSe:ZERo:AUTO")
     def auto_zero(self) -> bool:

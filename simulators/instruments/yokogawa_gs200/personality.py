@@ -13,6 +13,7 @@ from simulators.instruments.yokogawa_gs200.facts import FACTS
 from simulators.instruments.yokogawa_gs200.monitor import Monitor
 from simulators.instruments.yokogawa_gs200.monitor_scpi import MonitorCommands
 from simulators.instruments.yokogawa_gs200.program import Program
+from simulators.instruments.yokogawa_gs200.program_scpi import ProgramCommands
 from simulators.instruments.yokogawa_gs200.registers import (
     HIGH_LIMIT,
     LOW_LIMIT,
@@ -22,7 +23,6 @@ from simulators.instruments.yokogawa_gs200.registers import (
     ExtendedStatus,
 )
 from simulators.instruments.yokogawa_gs200.source import Source
-from simulators.instruments.yokogawa_gs200.source_scpi import SourceCommands
 from simulators.scpi import Choice, Integer, ScpiError, command, query
 from simulators.scpi.replies import real
 from simulators.scpi.status import ErrorQueue
@@ -30,7 +30,7 @@ from simulators.scpi.status import ErrorQueue
 _PULSE_S = 10e-6
 
 
-class YokogawaGS200(SourceCommands, MonitorCommands):
+class YokogawaGS200(ProgramCommands, MonitorCommands):
     """An emulated Yokogawa GS200 DC voltage and current source.
 
     Sockets: source "output"; current input "input", which sinks a chip's readout at the output's virtual
@@ -66,6 +66,7 @@ class YokogawaGS200(SourceCommands, MonitorCommands):
         self.reports = ExtendedStatus(ErrorQueue(self.error_queue_depth))
         self.status = self.reports
         self.has_monitor = monitor
+        self.bnc_out = self.bnc_in = "TRIG"
         tick = 1.0 + clock_error
         self._unit = SourceMeasureUnit(clock, rng, FACTS, noise)
         self.source = Source(clock, self._unit, self._source_changed)
