@@ -68,6 +68,8 @@ class TestKeithley2450(ScpiConformance):
 
     def create_instrument(self) -> VirtualInstrument:
         return make_instrument("keithley_2450", VirtualClock(), "1", np.random.default_rng(1))
+
+
 class TestSim900(VirtualInstrumentConformance):
     def create_instrument(self) -> VirtualInstrument:
         return make_instrument("sim900", VirtualClock(), "1", np.random.default_rng(1))

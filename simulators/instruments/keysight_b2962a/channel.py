@@ -52,10 +52,8 @@ class QuantitySettings:
     listed: tuple[float, ...] = (0.0,)
 
     def steps(self) -> Sequence[float]:
-        """The levels of a run, one after the other."""
-        if self.mode == "SWE":
-            return np.linspace(self.start, self.stop, self.points).tolist()
-        return self.listed if self.mode == "LIST" else (self.level,)
+        """The levels of a sweep or a list, one after the other."""
+        return np.linspace(self.start, self.stop, self.points).tolist() if self.mode == "SWE" else self.listed
 
 
 @dataclass
@@ -248,7 +246,7 @@ class Channel:
         """Measure once, now; gives when the reading will be the newest."""
         if self.busy:
             raise ScpiError(-213, "a measurement is under way")
-        self._begin([Step(0.0, self.settings.aperture_s * self._tick)], (), self._stepped)
+        self._begin([Step(0.0, self.settings.aperture_s * self._tick)], ())
         return self.over_at_s
 
     @property
@@ -265,31 +263,45 @@ class Channel:
         """Start a run: the source's steps, and a measurement in each."""
         if self.busy:
             raise ScpiError(-213, "a run is under way")
+        trigger, moves = self.settings.trigger, self._moves()
         if self.settings.switches_on and not self.settings.on:
             self.switch(True)
-        trigger, levels = self.settings.trigger, self.now.steps()
-        for level in levels if self.now.mode != "FIX" else ():
-            self._check(self.settings.drive, level, self.limit)
-        if self.now.mode != "FIX":
-            self._choose_span(self.settings.drive, max(map(abs, levels)))
+        if moves:
+            self._choose_span(self.settings.drive, max(map(abs, moves)))
         delay_s = (trigger.delays_s["TRAN"] + trigger.delays_s["ACQ"]) * self._tick
         aperture_s = self.settings.aperture_s * self._tick
         idle_s = max(trigger.timer_s * self._tick - delay_s - aperture_s, 0.0)
         step = Step(
             delay_s, aperture_s, idle_s if trigger.source == "TIM" else 0.0, waits=trigger.source == "BUS"
         )
-        moves = levels[: trigger.counts["TRAN"]] if self.now.mode != "FIX" else ()
-        last = moves[-1] if moves and self.settings.holds_last else None
-        self._begin([step] * max(trigger.counts["ACQ"], len(moves)), moves, last)
+        self._begin([step] * max(trigger.counts["ACQ"], len(moves)), moves)
 
-    def _begin(self, steps: Sequence[Step], moves: Sequence[float], last: float | None) -> None:
-        """Start a run; `last` is the step that the source keeps after it, None for its fixed level."""
+    def _moves(self) -> Sequence[float]:
+        """The levels of the run to come; none when the level is fixed."""
+        drive, now = self.settings.drive, self.now
+        if now.mode == "FIX":
+            return ()
+        levels = now.steps()[: self.settings.trigger.counts["TRAN"]]
+        for level in levels:
+            self._check(drive, level, self.limit)
+            if not now.automatic and abs(level) > reach(drive, now.span) * (1.0 + 1e-9):
+                raise ScpiError(-222, f"{level:g} is beyond the range {now.span.span:g}")
+        return levels
+
+    def _begin(self, steps: Sequence[Step], moves: Sequence[float]) -> None:
         self.readings = []
         self._begun_s = self._clock.now
+        delay_s = self.settings.trigger.delays_s["TRAN"] * self._tick
 
         def prepare(k: int) -> None:
             self.unit.measures_since_s = self._clock.now
-            if k < len(moves):
+            if k < len(moves) and delay_s > 0.0:
+                self._clock.schedule(self._clock.now + delay_s, lambda: move(k))
+            elif k < len(moves):
+                move(k)
+
+        def move(k: int) -> None:
+            if self.run is run and not run.over:
                 self._stepped = moves[k]
                 self.apply()
 
@@ -299,13 +311,15 @@ class Channel:
         def finish() -> None:
             self.unit.measures_since_s = math.inf
             if moves:
-                self._stepped = last
+                if not self.settings.holds_last:
+                    self._stepped = None
+                self._choose_span(self.settings.drive, self.level)
                 if self.settings.switches_off:
                     self.settings.on = False
                 self.apply()
 
-        self.run = Run(self._clock, steps, prepare, take, finish)
-        self.run.begin()
+        self.run = run = Run(self._clock, steps, prepare, take, finish)
+        run.begin()
 
     def abort(self) -> None:
         """Stop a run; what was measured stays."""

@@ -88,7 +88,7 @@ class KeysightB2962A(ReadingCommands):
     def format_real(self, value: float) -> str:
         """Seven digits; overflow and NaN as SCPI writes them."""
         if math.isfinite(value):
-            return f"{value:+.6E}"
+            return f"{value + 0.0:+.6E}"
         mantissa, _, exponent = real(value).partition("E")
         return f"{float(mantissa):+.6f}E{exponent}"
 

@@ -11,7 +11,8 @@ from simulators.instruments.keysight_b2962a.facts import (
     RESET_LIMIT,
     SMALLEST_LIMIT,
 )
-from simulators.instruments.keysight_b2962a.source_scpi import MOST_POINTS, SourceCommands, drive_of
+from simulators.instruments.keysight_b2962a.source_scpi import MOST_POINTS, SourceCommands
+from simulators.instruments.source_measure.output import Drive
 from simulators.instruments.source_measure.unit import LINE_HZ
 from simulators.scpi import (
     Boolean,
@@ -49,7 +50,7 @@ _CYCLES = _Clipped("", LINE_HZ * APERTURE_S[0], LINE_HZ * APERTURE_S[1], LINE_HZ
 
 
 def _limit(name: str) -> Number:
-    drive = drive_of(name)
+    drive = Drive(name)
     return Number({"VOLT": "V", "CURR": "A"}[name], SMALLEST_LIMIT[drive], LARGEST[drive], RESET_LIMIT[drive])
 
 
@@ -66,18 +67,18 @@ class SenseCommands(SourceCommands):
     @_each(command, "PROTection[:LEVel][:BOTH]", _limit)
     def set_limit(self, number: int, value: float, name: str) -> None:
         """The limit, which counts while the other quantity is sourced."""
-        self.channel(number).set_limit(drive_of(name), value)
+        self.channel(number).set_limit(Drive(name), value)
 
     @_each(query, "PROTection[:LEVel][:BOTH]")
     def limit(self, number: int, name: str) -> float:
         """The limit."""
-        return self.channel(number).settings.quantities[drive_of(name)].limit
+        return self.channel(number).settings.quantities[Drive(name)].limit
 
     @_each(query, "PROTection:TRIPped")
     def limited(self, number: int, name: str) -> bool:
         """Whether the channel is in this limit."""
         channel = self.channel(number)
-        return channel.limited and channel.settings.drive is not drive_of(name)
+        return channel.limited and channel.settings.drive is not Drive(name)
 
     # How it is measured -------------------------------------------------------------------------------------
 

@@ -25,18 +25,13 @@ each = for_each({"VOLT": "[SOURce#]:VOLTage", "CURR": "[SOURce#]:CURRent"})
 each_list = for_each({"VOLT": "[SOURce#]:LIST:VOLTage", "CURR": "[SOURce#]:LIST:CURRent"})
 
 
-def drive_of(name: str) -> Drive:
-    """VOLT or CURR."""
-    return Drive(name)
-
-
 def _level(name: str) -> Number:
-    largest = LARGEST[drive_of(name)]
+    largest = LARGEST[Drive(name)]
     return Number(_UNITS[name], -largest, largest, 0.0)
 
 
 def _span(name: str) -> Number:
-    drive = drive_of(name)
+    drive = Drive(name)
     return Number(_UNITS[name], 0.0, LARGEST[drive], FACTS.source[drive].ranges[0].span)
 
 
@@ -60,7 +55,7 @@ class SourceCommands(ScpiInstrument):
         raise NotImplementedError
 
     def _quantity(self, number: int, name: str) -> QuantitySettings:
-        return self.channel(number).settings.quantities[drive_of(name)]
+        return self.channel(number).settings.quantities[Drive(name)]
 
     # Output -------------------------------------------------------------------------------------------------
 
@@ -133,7 +128,7 @@ class SourceCommands(ScpiInstrument):
     @command("[SOURce#]:FUNCtion:MODE", Choice("VOLTage", "CURRent"))
     def set_function(self, number: int, name: str) -> None:
         """What is sourced."""
-        self.channel(number).set_drive(drive_of(name))
+        self.channel(number).set_drive(Drive(name))
 
     @query("[SOURce#]:FUNCtion:MODE")
     def function(self, number: int) -> str:
@@ -153,7 +148,7 @@ class SourceCommands(ScpiInstrument):
     @each(command, "[LEVel][:IMMediate][:AMPLitude]", _level)
     def set_level(self, number: int, level: float, name: str) -> None:
         """The level."""
-        self.channel(number).set_level(drive_of(name), level)
+        self.channel(number).set_level(Drive(name), level)
 
     @each(query, "[LEVel][:IMMediate][:AMPLitude]")
     def level(self, number: int, name: str) -> float:
@@ -163,7 +158,7 @@ class SourceCommands(ScpiInstrument):
     @each(command, "RANGe", _span)
     def set_range(self, number: int, value: float, name: str) -> None:
         """The smallest range that holds a value; automatic ranging goes off."""
-        self.channel(number).set_span(drive_of(name), value)
+        self.channel(number).set_span(Drive(name), value)
 
     @each(query, "RANGe")
     def range(self, number: int, name: str) -> float:
@@ -173,7 +168,7 @@ class SourceCommands(ScpiInstrument):
     @each(command, "RANGe:AUTO", _switch)
     def set_automatic_range(self, number: int, on: bool, name: str) -> None:
         """Whether the range follows the level."""
-        self.channel(number).set_automatic(drive_of(name), on)
+        self.channel(number).set_automatic(Drive(name), on)
 
     @each(query, "RANGe:AUTO")
     def automatic_range(self, number: int, name: str) -> bool:
@@ -184,8 +179,8 @@ class SourceCommands(ScpiInstrument):
     def set_lowest_range(self, number: int, value: float, name: str) -> None:
         """The smallest range that automatic ranging takes."""
         quantity = self._quantity(number, name)
-        quantity.lowest = FACTS.source[drive_of(name)].nominal(value)
-        self.channel(number).set_automatic(drive_of(name), quantity.automatic)
+        quantity.lowest = FACTS.source[Drive(name)].nominal(value)
+        self.channel(number).set_automatic(Drive(name), quantity.automatic)
 
     @each(query, "RANGe:AUTO:LLIMit")
     def lowest_range(self, number: int, name: str) -> float:

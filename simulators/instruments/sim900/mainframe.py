@@ -68,6 +68,7 @@ class Sim900(SimDevice, VirtualInstrument):
 
     Raises:
         ValueError: a slot or a model that there is not.
+        TypeError: modules without slots.
     """
 
     title = "SRS SIM900: mainframe with SIM928 isolated voltage sources"
@@ -86,6 +87,8 @@ class Sim900(SimDevice, VirtualInstrument):
     ) -> None:
         VirtualInstrument.__init__(self, clock)
         SimDevice.__init__(self, f"Stanford_Research_Systems,SIM900,s/n{serial},ver3.6")
+        if not isinstance(modules, Mapping):
+            raise TypeError(f"modules: {modules!r} does not say which slot holds what; write {{1: sim928}}")
         self.modules: dict[str, Sim928] = {}
         for slot, model in modules.items():
             if slot not in SLOTS:
@@ -119,7 +122,7 @@ class Sim900(SimDevice, VirtualInstrument):
     def write(self, data: bytes, end: bool = True) -> None:
         """See `VirtualInstrument.write`; an END counts as a terminator, but not for a connected port."""
         self._raw += data
-        if end and self._connected is None:
+        if end and self._connected is None and not self._raw.endswith((b"\r", b"\n")):
             self._raw += b"\n"
         self._progress()
         if self._connected is None and not self._busy:
@@ -220,9 +223,7 @@ class Sim900(SimDevice, VirtualInstrument):
         if self._connected == port:
             self._output.append(answer)
         elif self._passed_on >> int(port) & 1:
-            self._output.append(
-                b"MSG %s,%s" % (port.encode(), _block(answer)) + ENDS[self._port_terms[_HOST]]
-            )
+            self._answer(b"MSG %s,%s" % (port.encode(), _block(answer[:_LARGEST_BLOCK])))
         else:
             room = _PORT_BUFFER - len(self._port_buffers[port])
             self._port_buffers[port] += answer[:room]

@@ -93,7 +93,7 @@ class YokogawaGS200(ProgramCommands, MonitorCommands):
 
     def format_real(self, value: float) -> str:
         """Six digits."""
-        return f"{value:+.5E}" if math.isfinite(value) else real(value)
+        return f"{value + 0.0:+.5E}" if math.isfinite(value) else real(value)
 
     def on_trigger(self) -> None:
         """*TRG: taken when measurements wait for a command."""

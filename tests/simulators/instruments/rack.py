@@ -39,4 +39,4 @@ def bench_behind(driver: Any) -> EmulatedBench:
     """The emulated bench that a stock driver talks to."""
     library = driver.visa_handle.visalib
     assert isinstance(library, HilVisaLibrary)
-    return library._bench
+    return library.bench

@@ -283,7 +283,22 @@ def test_a_sweep_is_seen_by_the_meter(rack):
     source.write("FUNC:TRIG:CONT 1;:OUTP:OFF:AUTO 0;:TRIG:SOUR AINT")
     assert source.ask("READ:SOUR?") == "+2.000000E+00"
     assert meter.volt() == pytest.approx(2.0, abs=3e-3)
+    source.write("VOLT 0;:VOLT:RANG 0.2;:INIT")  # the sweep goes beyond the range
+    assert error(rack).startswith("-222")
     assert error(rack) == NO_ERROR
+
+
+def test_the_delays_of_a_step(rack):
+    source = rack.source
+    source.write("LIST:VOLT 1;:VOLT:MODE LIST;:TRIG:TRAN:DEL 0.2;:TRIG:ACQ:DEL 0.3;:SENS:CURR:PROT 10E-3")
+    terminal = rack.bench.instruments["source"].terminals.sources["output1"]
+    start_s = rack.bench.clock.now
+    source.write("INIT")
+    for after_s, level in ((0.15, 0.0), (0.25, 1.0), (0.49, 1.0), (0.55, 0.0)):
+        rack.bench.clock.advance_to(start_s + after_s)
+        assert terminal.point(rack.bench.clock.now).volts == pytest.approx(level, abs=1e-3)
+    assert float(source.ask("FETC:TIME?")) == pytest.approx(0.502, rel=1e-3)
+    assert source.ask("TRIG:TRAN:DEL?;:TRIG:ACQ:DEL?") == "+2.000000E-01;+3.000000E-01"
 
 
 def test_lists_wait_for_the_bus(rack):

@@ -319,7 +319,12 @@ def test_faults_of_the_mainframe_have_numbers_too(mainframe):
 
 
 @pytest.mark.parametrize(
-    ("modules", "words"), [({9: "sim928"}, ["no slot 9", "1 to 8"]), ({2: "sim965"}, ["slot 2", "sim928"])]
+    ("modules", "words"),
+    [
+        ({9: "sim928"}, ["no slot 9", "1 to 8"]),
+        ({2: "sim965"}, ["slot 2", "sim928"]),
+        (["sim928"], ["which slot"]),
+    ],
 )
 def test_a_module_that_cannot_be_is_named(modules, words):
     section = {"seed": 1, "instruments": {"sim": {"model": "sim900", "options": {"modules": modules}}}}
