@@ -26,6 +26,9 @@ _OURS = {
     "thorlabs_pm100d": "simulators.instruments.thorlabs_pm100d.personality:ThorlabsPm100d",
     "keithley_2400": "simulators.instruments.keithley_2400.personality:Keithley2400",
     "keithley_2450": "simulators.instruments.keithley_2450.personality:Keithley2450",
+    "sim900": "simulators.instruments.sim900.mainframe:Sim900",
+    "yokogawa_gs200": "simulators.instruments.yokogawa_gs200.personality:YokogawaGS200",
+    "keysight_b2962a": "simulators.instruments.keysight_b2962a.personality:KeysightB2962A",
 }
 
 

@@ -15,6 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Given(Parameter):
     """No parameter on the wire: `value` is what the header itself says, handed to its handler."""
 
+    on_wire = False
     required = False
 
     def __init__(self, value: str) -> None:

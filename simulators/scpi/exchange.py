@@ -336,7 +336,7 @@ class MessageExchange(VirtualInstrument):
                 tokens = tokens[:-1]
         handler = getattr(self, declaration.handler)
         parameters = declaration.parameters
-        if unit.query and not parameters and len(tokens) == 1:
+        if unit.query and len(tokens) == 1 and not any(each.on_wire for each in parameters):
             bound = self._bound_query(header, tokens[0])
             if bound is not None:
                 return _Step(bound, True, suffixes, channels=channels)

@@ -45,8 +45,9 @@ _CHANNELS = re.compile(r"\(\s*@([^()]*)\)")
 
 
 class Parameter(ABC):
-    """One declared parameter of a command or query."""
+    """One declared parameter of a command or query; one that is not `on_wire` is only handed to the handler."""
 
+    on_wire: bool = True
     required: bool = True
     takes_rest: bool = False
     default: Any = None

@@ -68,3 +68,18 @@ class TestKeithley2450(ScpiConformance):
 
     def create_instrument(self) -> VirtualInstrument:
         return make_instrument("keithley_2450", VirtualClock(), "1", np.random.default_rng(1))
+
+
+class TestSim900(VirtualInstrumentConformance):
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("sim900", VirtualClock(), "1", np.random.default_rng(1))
+
+
+class TestYokogawaGS200(ScpiConformance):
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("yokogawa_gs200", VirtualClock(), "91F729342", np.random.default_rng(1))
+
+
+class TestKeysightB2962A(ScpiConformance):
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("keysight_b2962a", VirtualClock(), "MY52350123", np.random.default_rng(1))

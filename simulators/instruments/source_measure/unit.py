@@ -85,12 +85,14 @@ class SourceMeasureUnit:
             signal.means(np.array([start_s]), np.array([stop_s]))[0]
         )
 
-    def drive(self, drive: Drive, level: float, span: Range, limit: float) -> None:
-        """Source a level on a range, with a limit, from now on."""
+    def drive(
+        self, drive: Drive, level: float, span: Range, limit: float, over_s: float | None = None
+    ) -> None:
+        """Source a level on a range, with a limit, from now on; `over_s` is how long a ramp to it takes."""
         volts = drive is Drive.VOLTS
         self.output.noise_V = self._noise * self.facts.source_noise * span.span if volts else 0.0
         generated = self.sources[drive].generated(level, span)
-        self.output.source(drive, generated, limit, self.facts.settling_s)
+        self.output.source(drive, generated, limit, over_s or self.facts.settling_s)
 
     def open(self) -> None:
         """Open the output's relay."""

@@ -40,7 +40,7 @@ def messages(model):
     )
 
 
-@pytest.mark.parametrize("model", [name for name in models() if covered_headers(name)])
+@pytest.mark.parametrize("model", [model for model in models() if covered_headers(model)])
 def test_no_message_breaks_an_instrument(model):
     @settings(max_examples=60, deadline=None)
     @given(messages(model))

@@ -4,8 +4,10 @@ import pytest
 from simulators.clock import VirtualClock
 from simulators.instruments.catalogue import covered_headers, make_instrument, models
 
+SCPI = [model for model in models() if covered_headers(model)]
 
-@pytest.mark.parametrize("model", [name for name in models() if covered_headers(name)])
+
+@pytest.mark.parametrize("model", SCPI)
 def test_every_header_that_is_listed_is_understood(model):
     instrument = make_instrument(model, VirtualClock(), "1", np.random.default_rng(0), 0.0)
     headers = covered_headers(model)

@@ -99,6 +99,7 @@ def test_resolution_follows_range_and_integration(lab):
             parameter(keyword)
         for parameter in (meter.trigger.count, meter.sample.count, meter.sample.timer):
             parameter(keyword)
+    assert meter.ask("VOLT:NPLC? MAX;:VOLT:RANG? MIN") == "+1.00000000E+02;+0.00000000E+00"
     meter.trigger.count("INF")
     assert meter.trigger.count() >= 9.9e37
     assert meter.error() == NO_ERROR

@@ -1,0 +1,1 @@
+"""An emulated Keysight B2962A."""

@@ -1,0 +1,1 @@
+"""An emulated SRS SIM900 mainframe and its modules."""
