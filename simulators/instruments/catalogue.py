@@ -26,6 +26,7 @@ _OURS = {
     "thorlabs_pm100d": "simulators.instruments.thorlabs_pm100d.personality:ThorlabsPm100d",
     "keithley_2400": "simulators.instruments.keithley_2400.personality:Keithley2400",
     "keithley_2450": "simulators.instruments.keithley_2450.personality:Keithley2450",
+    "ni_cdaq": "simulators.instruments.ni_cdaq.chassis:NiCdaq",
 }
 
 
