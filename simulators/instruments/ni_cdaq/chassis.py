@@ -10,6 +10,7 @@ import math
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -43,7 +44,9 @@ class Module:
 
 
 class NiCdaq:
-    """The chassis with its modules; its sockets are the sources "ao0" to "ao15" and inputs "ai0" to "ai15".
+    """The chassis with its two modules.
+
+    Its sockets are the sources "ao0" to "ao15" and the inputs "ai0" to "ai15".
 
     Args:
         serial: a hexadecimal number, as NI prints it on its devices.
@@ -54,6 +57,8 @@ class NiCdaq:
     Raises:
         ValueError: a serial number that is none, a delay of less than half a sample.
     """
+
+    title: ClassVar[str] = "NI cDAQ-9189: 16 voltage outputs (NI-9264) and 16 inputs (NI-9202), for nidaqmx"
 
     def __init__(
         self,
