@@ -36,8 +36,10 @@ class CardSource:
         # Not where a movement starts from: only ever compared with a read-back.
         self._told: dict[int, float] = {}
         self._run: OutputRun | None = None
+        self._goals: dict[int, float] = {}
+        """What the channels of the run are told last."""
         self._ends: dict[int, float] = {}
-        """Where the channels of a static movement are going."""
+        """Where the channels of a static movement under way are going."""
 
     @property
     def address(self) -> str:
@@ -135,10 +137,16 @@ class CardSource:
             self._take_down()
 
     def abort(self, channels: Sequence[int]) -> None:
-        """Stop the run that any of the channels plays in; its outputs hold what they have."""
+        """Stop the run that any of the channels plays in; its outputs hold what they have.
+
+        Other channels on their way to a constant voltage go on.
+        """
         if self._run is not None and set(channels) & set(self._run.channels):
             self._take_down()
-            self._ends = {channel: end for channel, end in self._ends.items() if channel not in channels}
+            others = {channel: end for channel, end in self._ends.items() if channel not in channels}
+            self._ends = {}
+            if others:
+                self.set_static(others)
 
     def recover(self) -> None:
         """Take down what is armed or plays and what is read, and make sure that the cards answer."""
@@ -155,14 +163,14 @@ class CardSource:
             self._take_down()
 
     def _load(self, played: Mapping[int, Array], start: Mapping[int, float], rate_Hz: float) -> None:
-        limits = {}
-        for channel, volts in played.items():
+        limits: dict[int, tuple[float, float]] = {}
+        for channel in played:
             low, high = self._limits.get(channel, self._cards.output_range_V)
             # An output may have been left outside: the way back is not refused.
             limits[channel] = min(low, start[channel]), max(high, start[channel])
-            played = {**played, channel: np.clip(volts, *limits[channel])}
-        self._run = self._cards.load(played, limits, rate_Hz)
-        self._goals = {channel: float(volts[-1]) for channel, volts in played.items()}
+        inside = {channel: np.clip(volts, *limits[channel]) for channel, volts in played.items()}
+        self._run = self._cards.load(inside, limits, rate_Hz)
+        self._goals = {channel: float(volts[-1]) for channel, volts in inside.items()}
 
     def _start(self) -> None:
         if self._run is not None:

@@ -2,7 +2,14 @@
 
 import io
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, redirect_stdout
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    closing,
+    contextmanager,
+    nullcontext,
+    redirect_stdout,
+)
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -89,9 +96,7 @@ def open_station(bench: RackFile, path: Path) -> Iterator[Station]:
         yield from _opened(bench, path, expect, station)
 
 
-def _opened(
-    bench: RackFile, path: Path, expect: Mapping[str, str], station: Station
-) -> Iterator[Station]:
+def _opened(bench: RackFile, path: Path, expect: Mapping[str, str], station: Station) -> Iterator[Station]:
     try:
         for name, section in bench.station.instruments.items():
             _importable(name, section.type, path)
@@ -101,6 +106,8 @@ def _opened(
                 _identify(name, instrument, expect.get(name, ""))
             except (InstrumentError, SimulatorError):
                 raise
+            except ShapeError as error:
+                raise ConfigError(f"{path}: station.instruments.{name}: {error}") from error
             except Exception as error:
                 raise _unreachable(name, section.address, error) from error
         yield station

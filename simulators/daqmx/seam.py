@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from simulators.clock import VirtualClock
+from simulators.errors import BenchError
 from simulators.instruments.ni_cdaq.chassis import NiCdaq
 
 
@@ -39,13 +40,20 @@ def emulated_daqmx(bench: Bench | NiCdaq | str | Path) -> Iterator[None]:
 
     `bench` is a bench, the path of a bench file (its bench is switched on if it is not yet), or a chassis of
     one's own. Objects made inside keep to the chassis they found. On a bench without a chassis nothing
-    changes, and `nidaqmx` need not be installed. Raises BenchError for a bench file that cannot be used.
+    changes, and `nidaqmx` need not be installed. Raises BenchError where it must be and is not, and for a
+    bench file that cannot be used.
     """
     chassis, latency_s = _chassis(bench)
     if not chassis:
         yield
         return
-    from nidaqmx import utils
+    try:
+        from nidaqmx import utils
+    except ImportError as error:
+        raise BenchError(
+            f"the bench has an NI chassis, but the package nidaqmx is missing ({error}); "
+            "install it: pip install 'hil[nidaqmx]'"
+        ) from error
 
     from simulators.daqmx.interpreter import EmulatedInterpreter
 

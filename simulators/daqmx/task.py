@@ -28,6 +28,8 @@ from simulators.instruments.path import Array
 
 FINITE = AcquisitionType.FINITE.value
 CONTINUOUS = AcquisitionType.CONTINUOUS.value
+_FEWEST = 2
+"""Samples that a buffered task takes."""
 
 
 class State(IntEnum):
@@ -179,8 +181,8 @@ class Task:
             raise refused_value("SampQuant.SampMode", mode, "finite, continuous", self.name)
         if not 0.0 < rate_Hz < float("inf"):
             raise refused_value("SampClk.Rate", rate_Hz, "more than 0", self.name)
-        if samples < 1:
-            raise refused_value("SampQuant.SampPerChan", samples, "1 or more", self.name)
+        if samples < _FEWEST:
+            raise refused_value("SampQuant.SampPerChan", samples, f"{_FEWEST} or more", self.name)
         timebase = self.timing.timebase
         self.timing = Timing(float(rate_Hz), mode, int(samples), True, timebase)
 

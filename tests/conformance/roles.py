@@ -153,6 +153,16 @@ class RolesConformance:
         assert rack.true_V(rack.channels[0]) == pytest.approx(held, abs=1e-6)
         assert 0.05 < held < 0.3
 
+    def test_an_abort_of_one_channel_lets_the_others_go_on(self, rack: Rack) -> None:
+        rack.limit(2.0)
+        first, second = rack.channels
+        rack.source.set_static({first: 0.4, second: -0.4})
+        while rack.source.read_back(first) < 0.1:
+            assert rack.true_V(first) < 0.3, "it went past"
+        rack.source.abort([first])
+        rack.await_stand(second, -0.4)
+        assert rack.true_V(first) < 0.3
+
     def test_what_the_instrument_refuses_leaves_nothing_armed(self, rack: Rack) -> None:
         rack.limit()
         with pytest.raises(DriverError):

@@ -135,7 +135,13 @@ def chip_on(lab: CardLaboratory, aperture_s: float = 300e-6) -> Iterator[DNPU]:
     """A chip that is not calibrated on the cards; at rest and closed afterwards."""
     expect = {"source": "NI 9264", "digitizer": "NI 9202"}
     chip = DNPU(
-        f"chip_{id(lab):x}", lab.source, lab.digitizer, ELECTRODES, READOUT, aperture_s=aperture_s, expect=expect
+        f"chip_{id(lab):x}",
+        lab.source,
+        lab.digitizer,
+        ELECTRODES,
+        READOUT,
+        aperture_s=aperture_s,
+        expect=expect,
     )
     try:
         yield chip

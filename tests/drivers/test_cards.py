@@ -1,5 +1,6 @@
 """The cards' adapters, and the chip driver on them, beyond what every adapter must do."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,31 +9,33 @@ import pytest
 
 pytest.importorskip("nidaqmx", reason="the optional package nidaqmx is not installed")
 
-from drivers.card_source import _approach  # noqa: E402
-from drivers.daqmx import translated  # noqa: E402
-from drivers.dnpu import DNPU  # noqa: E402
-from drivers.errors import (  # noqa: E402
+from drivers.card_source import _approach
+from drivers.daqmx import translated
+from drivers.dnpu import DNPU
+from drivers.errors import (
     EnvelopeError,
     IdentityError,
     InstrumentError,
     InstrumentTimeout,
     ShapeError,
 )
-from drivers.guard import guarded  # noqa: E402
-from drivers.nidaqmx_cards import NICards  # noqa: E402
-from tests.drivers.cards import (  # noqa: E402
+from drivers.guard import guarded
+from drivers.nidaqmx_cards import NICards
+from simulators.daqmx import emulated_daqmx
+from simulators.errors import BenchError
+from tests.drivers.cards import (
     ELECTRODES,
     GAIN,
     OFFSET,
     READOUT,
     RESISTOR,
-    UPDATE_s,
     CardLaboratory,
+    UPDATE_s,
     card_laboratory,
     chip_on,
 )
-from tests.drivers.emulated import current  # noqa: E402
-from tests.drivers.test_dnpu_on_emulator import tones  # noqa: E402
+from tests.drivers.emulated import current
+from tests.drivers.test_dnpu_on_emulator import tones
 
 GENTLE = 0.8
 """Of the other bench's tones: the later aperture leaves less of a sample for the move."""
@@ -118,7 +121,7 @@ def test_the_filter_delay_is_taken_off_whatever_it_is(tmp_path: Path, filter_del
 
 
 def test_an_identity_that_does_not_fit_drives_nothing(lab: CardLaboratory) -> None:
-    with pytest.raises(IdentityError, match="cDAQ-9189 1F2A3B4.*where 'NI 9263'"):
+    with pytest.raises(IdentityError, match=r"cDAQ-9189 1F2A3B4.*where 'NI 9263'"):
         DNPU("other", lab.source, lab.digitizer, ELECTRODES, READOUT, expect={"source": "NI 9263"})
     assert all(output.record.largest_step_V == 0.0 for output in lab.chassis.outputs)
 
@@ -170,9 +173,11 @@ def test_a_card_that_is_pulled_out_is_an_instrument_error(
 ) -> None:
     module = lab.chassis.input_module
     monkeypatch.setattr(type(lab.chassis), "modules", property(lambda chassis: (chassis.chassis,)))
-    with pytest.raises(InstrumentError, match=f"cDAQ1: Device identifier is invalid.*{module.name}.*-200220"):
+    with pytest.raises(
+        InstrumentError, match=rf"cDAQ1: Device identifier is invalid.*{module.name}.*-200220"
+    ):
         lab.source.read_back(0)
-    with pytest.raises(InstrumentError, match="-200220.*while asking who it is"):
+    with pytest.raises(InstrumentError, match=r"-200220.*while asking who it is"):
         lab.source.recover()
 
 
@@ -182,7 +187,7 @@ def test_another_program_that_holds_the_card_is_an_instrument_error(lab: CardLab
     with nidaqmx.Task("another program's") as task:
         task.ai_channels.add_ai_voltage_chan("cDAQ1Mod2/ai0")
         task.start()
-        with pytest.raises(InstrumentError, match="cDAQ1: The specified resource is reserved.*-50103"):
+        with pytest.raises(InstrumentError, match=r"cDAQ1: The specified resource is reserved.*-50103"):
             lab.source.read_back(0)
     assert lab.source.read_back(0) == pytest.approx(0.0, abs=5e-3)
 
@@ -195,7 +200,7 @@ def test_a_read_back_ends_an_acquisition_and_says_so_afterwards(lab: CardLaborat
 
 
 def test_an_aperture_that_holds_no_conversion_is_refused(lab: CardLaboratory) -> None:
-    with pytest.raises(InstrumentError, match="no conversion of 100 us.*aperture of 90 us; make it 200 us"):
+    with pytest.raises(InstrumentError, match=r"no conversion of 100 us.*aperture of 90 us; make it 200 us"):
         lab.digitizer.arm(5, 1e-3, 90e-6, 650e-6)
     lab.digitizer.arm(5, 1e-3, 300e-6, 650e-6)
     lab.digitizer.abort()
@@ -223,7 +228,9 @@ def test_confined_outputs_refuse_other_voltages_here_and_in_the_driver(lab: Card
         lambda: lab.source.set_static({0: 0.7}),
         lambda: lab.source.arm({0: np.array([0.0, np.nan])}, 1e-3),
     ):
-        with pytest.raises(EnvelopeError, match=r"output 0 of cDAQ1: (0\.7|nan) V is outside -1\.2 V to 0\.6 V"):
+        with pytest.raises(
+            EnvelopeError, match=r"output 0 of cDAQ1: (0\.7|nan) V is outside -1\.2 V to 0\.6 V"
+        ):
             refused()
     with pytest.raises(InstrumentError, match="-200561"):
         lab.cards.load({0: np.array([0.0, 0.7])}, {0: (-1.2, 0.6)}, 25e3)
@@ -252,7 +259,9 @@ def test_outputs_must_be_wired_back(lab: CardLaboratory) -> None:
 
 
 def test_a_chassis_that_is_not_there(lab: CardLaboratory) -> None:
-    with pytest.raises(InstrumentError, match="cDAQ9: NI-DAQmx knows no such chassis; it knows cDAQ1, cDAQ1Mod1"):
+    with pytest.raises(
+        InstrumentError, match="cDAQ9: NI-DAQmx knows no such chassis; it knows cDAQ1, cDAQ1Mod1"
+    ):
         NICards("wrong", "cDAQ9", read_back={}, readout=8)
 
 
@@ -276,7 +285,11 @@ def test_the_journal_tells_what_was_sent(lab: CardLaboratory) -> None:
 def test_timeouts_and_other_errors_are_told_apart() -> None:
     from nidaqmx.errors import DaqError, DaqNotFoundError
 
-    for code, kind in ((-200284, InstrumentTimeout), (-200560, InstrumentTimeout), (-200279, InstrumentError)):
+    for code, kind in (
+        (-200284, InstrumentTimeout),
+        (-200560, InstrumentTimeout),
+        (-200279, InstrumentError),
+    ):
         with pytest.raises(InstrumentError) as caught, translated("reading", "cDAQ1"):
             raise DaqError("no", code)
         assert type(caught.value) is kind
@@ -284,8 +297,22 @@ def test_timeouts_and_other_errors_are_told_apart() -> None:
         raise DaqNotFoundError("no driver")
 
 
+def test_without_the_package_both_sides_say_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with card_laboratory(tmp_path) as lab:
+        bench = lab.bench
+    monkeypatch.setitem(sys.modules, "nidaqmx", None)
+    with pytest.raises(InstrumentError, match=r"cDAQ1: .* nidaqmx is missing.*pip install"):
+        NICards("cards", "cDAQ1", read_back={}, readout=8)
+    with pytest.raises(BenchError, match=r"nidaqmx.*pip install"), emulated_daqmx(bench):
+        pass
+
+
 def test_following_targets_by_small_steps() -> None:
-    np.testing.assert_allclose(_approach(0.0, np.array([0.25, 0.25, 0.25, 0.25]), 0.1), [0.1, 0.2, 0.25, 0.25])
+    np.testing.assert_allclose(
+        _approach(0.0, np.array([0.25, 0.25, 0.25, 0.25]), 0.1), [0.1, 0.2, 0.25, 0.25]
+    )
     np.testing.assert_allclose(_approach(0.0, np.array([1.0, 1.0, -1.0, -1.0]), 0.1), [0.1, 0.2, 0.1, 0.0])
     random = np.random.default_rng(0)
     targets = np.repeat(random.uniform(-1, 1, 40), 25)

@@ -76,7 +76,9 @@ class Output:
         self._told_V = float(volts[-1])
         codes_V = np.clip(np.round(volts / LSB_V) * LSB_V, -RANGE_V, RANGE_V - LSB_V)
         steps_V = np.diff(codes_V, prepend=self._path.final)
-        opens = np.abs(np.diff(steps_V, prepend=0.0)) > _SAME_STEP
+        # A move begins where nothing moved before, or another way or faster; that it slows down is its end.
+        before_V = np.concatenate(([0.0], steps_V[:-1]))
+        opens = (steps_V * before_V <= 0.0) | (np.abs(steps_V) > np.abs(before_V) + _SAME_STEP)
         moved = steps_V != 0.0
         begins, ends = times_s[moved], codes_V[moved]
         lasts_s = np.maximum(np.abs(steps_V[moved]) / _SLEW_V_PER_S, _SHORTEST_S)

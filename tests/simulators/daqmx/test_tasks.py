@@ -302,6 +302,7 @@ def test_writes_are_checked(chassis: NiCdaq, task: Callable[[], Any]) -> None:
 
 def test_rates_and_terminals_are_checked(task: Callable[[], Any]) -> None:
     assert code(outputs(task, rate=26e3).start) == -200077
+    assert code(lambda: outputs(task, samples=1)) == -200077
     back = inputs(task, rate=11e3)
     assert code(back.start) == -200077
     trigger = back.triggers.start_trigger
