@@ -102,6 +102,7 @@ class CardSource:
             for channel, begin, end, slew in zip(channels, start, stop, slews, strict=True)
         }
         self._load(played, dict(zip(channels, start, strict=True)), rate_Hz)
+        self._tell({channel: np.array([end]) for channel, end in targets.items()}, steps / rate_Hz)
         self._ends = targets
         self._start()
 
@@ -120,6 +121,7 @@ class CardSource:
             for channel, begin in zip(channels, start, strict=True)
         }
         self._load(played, dict(zip(channels, start, strict=True)), rate_Hz)
+        self._tell(waveforms, dt_s)
 
     def fire(self) -> None:
         """Start the waveforms; the chassis' start trigger starts the digitizer."""
@@ -171,6 +173,13 @@ class CardSource:
         inside = {channel: np.clip(volts, *limits[channel]) for channel, volts in played.items()}
         self._run = self._cards.load(inside, limits, rate_Hz)
         self._goals = {channel: float(volts[-1]) for channel, volts in inside.items()}
+
+    def _tell(self, waveforms: Mapping[int, Array], dt_s: float) -> None:
+        """Tell what is followed: the samples themselves, for the updates between them follow from the limits."""
+        samples = np.stack(list(waveforms.values())).astype(np.float64)
+        slews = ",".join(f"{self._slew(channel):g}" for channel in waveforms)
+        channels = ",".join(map(str, waveforms))
+        self._cards.tell(f"ao{channels} follow {dt_s:g} s steps at {slews} V/s #", samples.tobytes())
 
     def _start(self) -> None:
         if self._run is not None:

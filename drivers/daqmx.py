@@ -95,7 +95,7 @@ class OutputRun:
                 self._task.close()
                 raise
         shape = f"{samples.shape[0]}x{samples.shape[1]} V at {rate_Hz:g} Hz"
-        card.journal(f"{self._named} load {shape} #", samples.tobytes())
+        card.journal(f"{self._named} load {shape}", b"")
 
     def start(self) -> None:
         """Begin; the chassis' output start trigger goes off at this instant."""

@@ -78,8 +78,8 @@ class NICards(Instrument):
             self.outputs = frozenset(_number(one.name) for one in drives[0].ao_physical_chans)
             inputs = {_number(one.name) for one in reads[0].ai_physical_chans}
         self.output_range_V = float(low_V), float(high_V)
-        self._output_card = Card(address, drives[0].name, rates[0], self._tell)
-        self._input_card = Card(address, reads[0].name, rates[1], self._tell)
+        self._output_card = Card(address, drives[0].name, rates[0], self.tell)
+        self._input_card = Card(address, reads[0].name, rates[1], self.tell)
         used = [*self.read_back_inputs.values(), readout]
         if len(set(used)) != len(used) or not set(used) <= inputs or not set(read_back) <= self.outputs:
             raise ShapeError(
@@ -88,7 +88,8 @@ class NICards(Instrument):
             )
         super().__init__(name, **kwargs)
 
-    def _tell(self, text: str, samples: bytes) -> None:
+    def tell(self, text: str, samples: bytes) -> None:
+        """Tell whoever listens what is done to the cards."""
         self.journal(text, samples)
 
     def identity(self) -> str:

@@ -39,7 +39,9 @@ class TrafficLog:
             resource: Any = instrument.visa_handle
             resource.visalib = TracedLibrary(resource.visalib, name, self)
         elif hasattr(instrument, "journal"):
-            instrument.journal = lambda text, samples: self.sent(name, text.encode() + samples, 0)
+            instrument.journal = lambda text, samples: self.sent(
+                name, text.encode() + samples, 0, bool(samples)
+            )
 
     def check(self) -> None:
         """Raise what kept the log from being written, such as DiskFull."""
@@ -50,18 +52,18 @@ class TrafficLog:
         """Let go of the side file."""
         self._blocks.close()
 
-    def sent(self, name: str, message: bytes, status: int) -> None:
-        """Record one write and the VISA status it ended with; never raises."""
+    def sent(self, name: str, message: bytes, status: int, block: bool = False) -> None:
+        """Record one write and the VISA status it ended with; a `block` goes to the side file. Never raises."""
         if self._failure is not None:
             return
         try:
-            self._record(name, message, status)
+            self._record(name, message, status, block)
         except Exception as error:
             self._failure = error
 
-    def _record(self, name: str, message: bytes, status: int) -> None:
+    def _record(self, name: str, message: bytes, status: int, block: bool) -> None:
         fields: dict[str, Any] = {"instrument": name, "t": time.monotonic()}
-        if len(message) <= _INLINE and message.isascii() and b"\0" not in message:
+        if not block and len(message) <= _INLINE and message.isascii():
             fields["text"] = message.decode("ascii").rstrip("\r\n")
         else:
             fields["head"] = message[:40].split(b"#")[0].decode("ascii", "replace")

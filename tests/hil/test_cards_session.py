@@ -30,10 +30,10 @@ def last_sent_V(folder: Path) -> dict[int, float]:
     blocks, last = (folder / "events.bin").read_bytes(), {}
     with RunStore.open(folder) as store:
         for event in store.events():
-            if event["kind"] == "write" and " load " in event.get("head", ""):
+            if event["kind"] == "write" and " follow " in event.get("head", ""):
                 where, length = event["block"]
                 header, _, samples = blocks[where : where + length].partition(b"#")
-                channels = [int(k) for k in header.split()[0].decode().partition("/ao")[2].split(",")]
+                channels = [int(k) for k in header.split()[0].decode().removeprefix("ao").split(",")]
                 volts = np.frombuffer(samples).reshape(len(channels), -1)
                 last |= dict(zip(channels, volts[:, -1].tolist(), strict=True))
     return last
