@@ -6,6 +6,7 @@ what a slew-limited converter does, in steps of 40 us.
 """
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -50,6 +51,10 @@ class CardSource:
     def accuracy_V(self) -> float:
         """How far a read-back may be from what was told; see `NICards`."""
         return self._cards.accuracy_V
+
+    def monotonic_s(self) -> float:
+        """The computer's own time: NI-DAQmx waits by it."""
+        return time.monotonic()
 
     def identity(self) -> str:
         """Products and serial numbers; raises InstrumentError."""

@@ -59,6 +59,7 @@ class EmulatedInterpreter(BaseInterpreter):  # type: ignore[misc]
         return _VERSION
 
     def _exchange(self) -> None:
+        self._clock.pass_idle()
         self._clock.advance(self._latency_s)
 
     def _task(self, handle: int | None) -> Task:
@@ -115,6 +116,7 @@ class EmulatedInterpreter(BaseInterpreter):  # type: ignore[misc]
 
     def wait_until_task_done(self, task: int, time_to_wait: float) -> None:
         """DAQmxWaitUntilTaskDone."""
+        self._exchange()
         waited = self._task(task)
         if waited.running is None:
             return
