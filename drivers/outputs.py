@@ -24,8 +24,8 @@ _GRACE_s = 0.5
 class Outputs:
     """Named channels of a source, confined to an envelope whose names they share.
 
-    `confine` sets the hardware's own slew limits; it must come before anything moves. `tolerance_V` is
-    how far a read-back may be from what was sent.
+    `confine` sets the hardware's own slew limits; it must come before anything moves. A read-back may be
+    from what was sent as far as the source's `accuracy_V`.
     """
 
     def __init__(
@@ -35,13 +35,12 @@ class Outputs:
         envelope: SafetyEnvelope,
         *,
         ramp_dt_s: float = 1e-3,
-        tolerance_V: float = 1e-3,
     ) -> None:
         self.source = source
         self.envelope = envelope
         self.names = envelope.names
         self.ramp_dt_s = ramp_dt_s
-        self.tolerance_V = tolerance_V
+        self.tolerance_V = source.accuracy_V
         self.driven_s = 0.0
         """Seconds of waveforms and ramps played so far."""
         self._channels = [channels[name] for name in envelope.names]
@@ -189,8 +188,7 @@ class Outputs:
         if travel_s > 0.0:
             for name, channel, slew in zip(self.names, self._channels, distance / travel_s, strict=True):
                 attempt(f"{name}: slew limit", partial(self.source.set_slew_limit, channel, float(slew)))
-        for name, channel in zip(self.names, self._channels, strict=True):
-            attempt(f"{name}: setting 0 V", partial(self.source.set_static, channel, 0.0))
+        attempt("setting 0 V", partial(self.source.set_static, dict.fromkeys(self._channels, 0.0)))
         at_rest = self._await_rest(travel_s, interrupts)
         self.driven_s += travel_s
         self._sent = np.where([self._at_rest(volts) for volts in at_rest], 0.0, np.nan)

@@ -31,6 +31,7 @@ class Qdac2Source:
     """
 
     max_points = 65_536
+    accuracy_V = 1e-3
 
     def __init__(self, dac: "QDac2", trigger_output: int) -> None:
         self._dac: Any = dac
@@ -94,10 +95,17 @@ class Qdac2Source:
         with self._line.exchange(f"reading back channel {channel}"):
             return float(self._dac.channel(channel).dc_last_V())
 
-    def set_static(self, channel: int, voltage_V: float) -> None:
-        """Switch the channel to a constant voltage, to which it moves at its slew limit."""
-        with self._line.exchange(f"setting channel {channel}", answers=False):
-            self._dac.channel(channel).dc_constant_V(float(voltage_V))
+    def set_static(self, voltages_V: Mapping[int, float]) -> None:
+        """Switch channels to constant voltages, to which each moves at its slew limit."""
+        failures: list[InstrumentError] = []
+        for channel, volts in voltages_V.items():
+            try:
+                with self._line.exchange(f"setting channel {channel}", answers=False):
+                    self._dac.channel(channel).dc_constant_V(float(volts))
+            except InstrumentError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def arm(self, waveforms: Mapping[int, Array], dt_s: float) -> None:
         """Upload one list per channel and attach them to an internal trigger.

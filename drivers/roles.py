@@ -45,6 +45,10 @@ class VoltageSourceArray(Instrument, Protocol):
     def monotonic_s(self) -> float:
         """The time in seconds by which to give up waiting for the instrument; `time.monotonic` will do."""
 
+    @property
+    def accuracy_V(self) -> float:
+        """How far a read-back may be from what was sent, by the data sheet: a converter's error is no failure."""
+
     def output_range(self, channel: int) -> tuple[float, float]:
         """Lowest and highest voltage of the channel's present hardware range, asked of it."""
 
@@ -57,8 +61,11 @@ class VoltageSourceArray(Instrument, Protocol):
     def read_back(self, channel: int) -> float:
         """The voltage that the channel puts out now, asked of the hardware and never remembered."""
 
-    def set_static(self, channel: int, voltage_V: float) -> None:
-        """Let the channel move to a constant voltage at its slew limit; does not wait."""
+    def set_static(self, voltages_V: Mapping[int, float]) -> None:
+        """Let channels move to constant voltages, together, each at its slew limit; does not wait.
+
+        Every channel is told, whatever fails at others; then the first failure is raised.
+        """
 
     def arm(self, waveforms: Mapping[int, Array], dt_s: float) -> None:
         """Load a waveform (time,) per channel, one block each, to start together when fired.

@@ -1,15 +1,24 @@
 """From a bench file to a calibrated chip, and back to rest whatever happens."""
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, redirect_stdout
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    closing,
+    contextmanager,
+    nullcontext,
+    redirect_stdout,
+)
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from qcodes.instrument import Instrument
+from qcodes.instrument import Instrument, VisaInstrument
 from qcodes.station import Station
 
+from drivers.card_digitizer import CardDigitizer
+from drivers.card_source import CardSource
 from drivers.dnpu import DNPU
 from drivers.envelope import DifferenceLimit, PowerLimit
 from drivers.errors import EnvelopeError, IdentityError, InstrumentError, InstrumentTimeout, ShapeError
@@ -23,16 +32,19 @@ from hil.errors import ConfigError
 from hil.interrupts import Interrupts
 from hil.session import Session
 from hil.traffic import TrafficLog
+from simulators.daqmx import emulated_daqmx
 from simulators.errors import SimulatorError
 
 SOURCES: dict[str, Callable[[Any, ChipSection], VoltageSourceArray]] = {
-    "QDac2": lambda instrument, chip: Qdac2Source(instrument, chip.trigger.output)
+    "QDac2": lambda instrument, chip: Qdac2Source(instrument, _trigger_output(chip)),
+    "NICards": lambda instrument, chip: CardSource(instrument),
 }
 DIGITIZERS: dict[str, Callable[[Any, ChipSection], Digitizer]] = {
     "Keysight34465A": lambda instrument, chip: KeysightDigitizer(instrument),
     "Keysight34470A": lambda instrument, chip: KeysightDigitizer(instrument),
+    "NICards": lambda instrument, chip: CardDigitizer(instrument),
 }
-"""Which adapter serves a stock driver, by its class name."""
+"""Which adapter serves a driver, by its class name."""
 
 
 @contextmanager
@@ -48,8 +60,7 @@ def connect(session: Session) -> Iterator[DNPU]:
         traffic = stack.enter_context(closing(TrafficLog(store.event, session.folder / "events.bin")))
         session.traffic = traffic
         for name in session.bench.station.instruments:
-            instrument: Any = station.components[name]
-            traffic.attach(name, instrument.visa_handle)
+            traffic.follow(name, station.components[name])
         chip = stack.enter_context(open_chip(session.bench, station, session.interrupts))
         store.describe(instruments=dict(chip.identity))
         stack.enter_context(guarded(Undisturbed(chip, session.interrupts)))
@@ -80,7 +91,12 @@ def open_station(bench: RackFile, path: Path) -> Iterator[Station]:
     """A QCoDeS Station with all the bench's instruments open; they are closed afterwards."""
     expect = bench.chip.expect if bench.chip else {}
     station = Station(default=False)
-    station.load_config(station_configuration(bench, path))
+    with _emulation(bench, path):
+        station.load_config(station_configuration(bench, path))
+        yield from _opened(bench, path, expect, station)
+
+
+def _opened(bench: RackFile, path: Path, expect: Mapping[str, str], station: Station) -> Iterator[Station]:
     try:
         for name, section in bench.station.instruments.items():
             _importable(name, section.type, path)
@@ -90,6 +106,8 @@ def open_station(bench: RackFile, path: Path) -> Iterator[Station]:
                 _identify(name, instrument, expect.get(name, ""))
             except (InstrumentError, SimulatorError):
                 raise
+            except ShapeError as error:
+                raise ConfigError(f"{path}: station.instruments.{name}: {error}") from error
             except Exception as error:
                 raise _unreachable(name, section.address, error) from error
         yield station
@@ -176,9 +194,30 @@ def _adapter(role: str, known: dict[str, Any], instrument: Any, chip: ChipSectio
     )
 
 
+def _emulation(bench: RackFile, path: Path) -> AbstractContextManager[None]:
+    """What lets drivers that go round VISA find the emulated bench; on a real one there is nothing to do."""
+    return emulated_daqmx(path.resolve()) if bench.visa == "@hil" else nullcontext()
+
+
+def _trigger_output(chip: ChipSection) -> int:
+    if chip.trigger is None:
+        raise ConfigError(
+            f"chip.trigger is missing: {chip.source} starts {chip.digitizer} by a cable; write the output that it "
+            "is plugged into, such as trigger: {output: 4}"
+        )
+    return chip.trigger.output
+
+
+def identity_of(instrument: Any) -> str:
+    """Who an instrument says it is: its answer to `*IDN?`, or what its driver has instead."""
+    if isinstance(instrument, VisaInstrument):
+        return str(instrument.ask("*IDN?")).strip()
+    return ", ".join(str(value) for value in instrument.get_idn().values() if value)
+
+
 def _identify(name: str, instrument: Any, expected: str) -> None:
     """Before anything is set: whether the instrument at the address is the one that was meant."""
-    answer = str(instrument.ask("*IDN?")).strip()
+    answer = identity_of(instrument)
     if expected not in answer:
         raise IdentityError(
             f"{name} at {instrument.address}: found {answer!r} where {expected!r} was expected; "

@@ -1,4 +1,4 @@
-"""Every byte sent to an instrument, written to the run's events as it goes out.
+"""Every byte sent to an instrument, and every waveform given to a card, written to the run's events.
 
 This is the run's own account, always kept and part of it: what was sent, among the events of the session, by
 the instruments' names, and a disk that is full stops the session at its next checkpoint. A recording
@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from qcodes.instrument import VisaInstrument
+
 from hil.store.files import room_for, write_all
 
 _INLINE = 200
@@ -19,7 +21,7 @@ _INLINE = 200
 
 
 class TrafficLog:
-    """Writes what passes over VISA: text as JSON lines, blocks to a binary side file by offset.
+    """Writes what goes to instruments: text as JSON lines, blocks to a binary side file by offset.
 
     `emit` appends one event; `path` is the side file. A log that cannot be written never comes between a
     driver and its instrument, least of all on the way to the safe state: the failure is kept, nothing more
@@ -31,9 +33,15 @@ class TrafficLog:
         self._blocks = path.open("ab", buffering=0)
         self._failure: Exception | None = None
 
-    def attach(self, name: str, resource: Any) -> None:
-        """Trace an open `pyvisa` resource, whose instrument is called `name`."""
-        resource.visalib = TracedLibrary(resource.visalib, name, self)
+    def follow(self, name: str, instrument: Any) -> None:
+        """Trace an open instrument: what it writes over VISA, or what its driver tells its `journal`."""
+        if isinstance(instrument, VisaInstrument):
+            resource: Any = instrument.visa_handle
+            resource.visalib = TracedLibrary(resource.visalib, name, self)
+        elif hasattr(instrument, "journal"):
+            instrument.journal = lambda text, samples: self.sent(
+                name, text.encode() + samples, 0, bool(samples)
+            )
 
     def check(self) -> None:
         """Raise what kept the log from being written, such as DiskFull."""
@@ -44,18 +52,18 @@ class TrafficLog:
         """Let go of the side file."""
         self._blocks.close()
 
-    def sent(self, name: str, message: bytes, status: int) -> None:
-        """Record one write and the VISA status it ended with; never raises."""
+    def sent(self, name: str, message: bytes, status: int, block: bool = False) -> None:
+        """Record one write and the VISA status it ended with; a `block` goes to the side file. Never raises."""
         if self._failure is not None:
             return
         try:
-            self._record(name, message, status)
+            self._record(name, message, status, block)
         except Exception as error:
             self._failure = error
 
-    def _record(self, name: str, message: bytes, status: int) -> None:
+    def _record(self, name: str, message: bytes, status: int, block: bool) -> None:
         fields: dict[str, Any] = {"instrument": name, "t": time.monotonic()}
-        if len(message) <= _INLINE and message.isascii():
+        if not block and len(message) <= _INLINE and message.isascii():
             fields["text"] = message.decode("ascii").rstrip("\r\n")
         else:
             fields["head"] = message[:40].split(b"#")[0].decode("ascii", "replace")

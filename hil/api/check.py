@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from qcodes.instrument import VisaInstrument
 
 from calibration.errors import CalibrationError
 from calibration.sampling.duty import duty
@@ -18,11 +19,9 @@ from drivers.roles import Digitizer, VoltageSourceArray
 from hil.cli.exit_codes import INSTRUMENT, OK, SAFETY, USAGE
 from hil.config import BenchFile, ExperimentFile, load_bench, load_experiment
 from hil.config.bench import ChipSection, RackFile, load_rack
-from hil.connection import electrodes, joint_limits, open_station, readout, roles
+from hil.connection import electrodes, identity_of, joint_limits, open_station, readout, roles
 from hil.feasible import check_feasible, check_together
 from hil.plans import sampled_channels, sampling_plan
-
-_AT_REST_V = 1e-3
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def _check_rack(rack: RackFile, path: Path) -> CheckResult:
         for name in rack.station.instruments if station is not None else ():
             instrument: Any = station.components[name]
             result.items.append(
-                _attempt(f"identity of {name}", lambda one=instrument: str(one.ask("*IDN?")).strip())[0]  # type: ignore[misc]
+                _attempt(f"identity of {name}", lambda one=instrument: identity_of(one))[0]  # type: ignore[misc]
             )
     return result
 
@@ -158,6 +157,9 @@ def _errors(instrument: VoltageSourceArray | Digitizer) -> str:
 
 
 def _self_test(instrument: Any) -> str:
+    if not isinstance(instrument, VisaInstrument):
+        instrument.self_test()
+        return "passed"
     with instrument.timeout.set_to(30.0):
         answer = instrument.ask("*TST?").strip()
     if int(float(answer)) != 0:
@@ -185,7 +187,7 @@ def _outputs(bench: BenchFile, source: VoltageSourceArray) -> Iterator[Item]:
         away = {
             name: volts
             for name, electrode in bench.chip.electrodes.items()
-            if abs(volts := source.read_back(electrode.channel)) > _AT_REST_V
+            if abs(volts := source.read_back(electrode.channel)) > source.accuracy_V
         }
         outside = [
             name

@@ -9,7 +9,7 @@ from hil.errors import ConfigError
 from hil.outcome import Outcome
 from hil.progress import Progress, Silent
 
-KINDS = ("dnpu", "own")
+KINDS = ("dnpu", "dnpu-cards", "own")
 
 
 def init(kind: str, folder: Path | str, chip: Path | str | None = None) -> list[Path]:
@@ -21,11 +21,11 @@ def init(kind: str, folder: Path | str, chip: Path | str | None = None) -> list[
     holds one of the files, and for a chip that does not fit the bench.
     """
     if kind not in KINDS:
-        raise ConfigError(f"no kind of chip {kind!r}; there is {', '.join(KINDS)}")
+        raise ConfigError(f"no kind of chip {kind!r}; there are {', '.join(KINDS)}")
     target = Path(folder)
     if target.exists() and not target.is_dir():
         raise ConfigError(f"{target} is a file; name a folder")
-    found = files("hil").joinpath("examples", kind).iterdir()
+    found = files("hil").joinpath("examples", kind.replace("-", "_")).iterdir()
     examples = sorted((file for file in found if file.is_file()), key=lambda file: file.name)
     written = [target / example.name for example in examples]
     for path in written:

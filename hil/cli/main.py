@@ -46,7 +46,9 @@ def options(
     epilog="Example: hil init dnpu mylab   or, with a measured chip, hil init dnpu mylab --chip chip"
 )
 def init(
-    kind: Annotated[str, typer.Argument(help="The kind of chip: dnpu; or own, a package of your own.")],
+    kind: Annotated[
+        str, typer.Argument(help="The kind of chip: dnpu, dnpu-cards; or own, a package of your own.")
+    ],
     folder: Annotated[Path, typer.Argument(help="A folder to make.")],
     chip: Annotated[
         Path | None,

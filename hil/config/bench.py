@@ -1,5 +1,6 @@
 """The bench file: the instruments, the chip as the lab knows it and, if any, its emulator."""
 
+from importlib import import_module
 from importlib.util import find_spec
 from math import inf
 from pathlib import Path
@@ -12,6 +13,7 @@ from hil.config.fields import (
     Count,
     Hertz,
     Ohms,
+    Ordinal,
     Percent,
     PositiveVolts,
     Seconds,
@@ -54,7 +56,7 @@ class StationSection(Section):
 class ElectrodeSection(Section):
     """One driven electrode: its DAC channel, what it is for and where its voltage must stay."""
 
-    channel: Count
+    channel: Ordinal
     role: Literal["input", "control"] = "control"
     low: Volts
     high: Volts
@@ -74,7 +76,7 @@ class ElectrodeSection(Section):
 class ReferenceSection(Section):
     """The known source that calibrates the amplifier: a DAC channel behind a resistor."""
 
-    channel: Count
+    channel: Ordinal
     resistor: Ohms
     tolerance: Percent
     low: Volts
@@ -136,7 +138,7 @@ class ChipSection(Section):
     expect: dict[str, str] = {}
     sample_rate: Hertz
     aperture: Seconds
-    trigger: TriggerSection
+    trigger: TriggerSection | None = None
     electrodes: Annotated[dict[str, ElectrodeSection], Field(min_length=1)]
     limits: LimitsSection = LimitsSection()
     readout: ReadoutSection
@@ -247,7 +249,19 @@ def station_configuration(bench: RackFile, path: Path) -> str:
     for name, section in bench.station.instruments.items():
         settings = section.model_dump(exclude_defaults=True)
         spelled = library(str(section.init.get("visalib", bench.visa)), path)
-        if spelled:
+        if spelled and _speaks_visa(section.type):
             settings["init"] = {**section.init, "visalib": spelled}
         instruments[name] = settings
     return yaml.safe_dump({"instruments": instruments}, sort_keys=False)
+
+
+def _speaks_visa(dotted: str) -> bool:
+    """Whether a driver takes a VISA library; one that cannot be imported is complained of where it is opened."""
+    from qcodes.instrument import VisaInstrument
+
+    module, _, kind = dotted.rpartition(".")
+    try:
+        driver = getattr(import_module(module), kind)
+    except (ImportError, AttributeError):
+        return True
+    return not isinstance(driver, type) or issubclass(driver, VisaInstrument)

@@ -29,6 +29,7 @@ _OURS = {
     "sim900": "simulators.instruments.sim900.mainframe:Sim900",
     "yokogawa_gs200": "simulators.instruments.yokogawa_gs200.personality:YokogawaGS200",
     "keysight_b2962a": "simulators.instruments.keysight_b2962a.personality:KeysightB2962A",
+    "ni_cdaq": "simulators.instruments.ni_cdaq.chassis:NiCdaq",
 }
 
 

@@ -42,6 +42,8 @@ class EmulatedBench(Protocol):
     @property
     def resources(self) -> Mapping[str, VirtualInstrument]: ...  # noqa: D102
     @property
+    def instruments(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
     def link(self) -> Link: ...  # noqa: D102
 
 
@@ -58,6 +60,14 @@ def power_off(path: str | None = None) -> None:
     for known in [path] if path is not None else list(_powered):
         _powered.pop(known, None)
         HilVisaLibrary.forget(known)
+
+
+def powered(path: str) -> EmulatedBench:
+    """The bench of this path, switched on if it is not yet; raises BenchError for a file that cannot be used."""
+    if path not in _powered:
+        # brings in the chips' models: only where a bench file is opened
+        _powered[path] = cast("EmulatedBench", import_module("simulators.bench").load(path))
+    return _powered[path]
 
 
 class HilVisaLibrary(VisaLibraryBase):
@@ -118,7 +128,7 @@ class HilVisaLibrary(VisaLibraryBase):
         if path in _in_memory:
             self._bench = _in_memory.pop(path)
         else:
-            self._bench = _powered.get(path) or self._switch_on(path)
+            self._bench = powered(path)
         link = self._bench.link
         self._ports = {}
         for spelled, instrument in self._bench.resources.items():
@@ -134,13 +144,6 @@ class HilVisaLibrary(VisaLibraryBase):
         self._managers = set()
         self._contexts = set()
         self._handles = itertools.count(1)
-
-    @staticmethod
-    def _switch_on(path: str) -> EmulatedBench:
-        # brings in the chips' models: only where a bench file is opened
-        bench = cast("EmulatedBench", import_module("simulators.bench").load(path))
-        _powered[path] = bench
-        return bench
 
     # Sessions ---------------------------------------------------------------------------------------------
 

@@ -58,7 +58,7 @@ class Output:
         if start > self.times[-1]:
             self.times.append(start)
             self.volts.append(now)
-        arrives = start + abs(target - now) / self.slew
+        arrives = start + (abs(target - now) / self.slew if target != now else 0.0)
         reached = target if arrives <= until else now + np.sign(target - now) * self.slew * (until - start)
         self.times.append(min(arrives, until))
         self.volts.append(float(reached))
@@ -75,6 +75,7 @@ class FakeSource:
 
     address = "fake://source"
     max_points = 65_536
+    accuracy_V = 1e-3
 
     def __init__(
         self, start: Mapping[int, float] | None = None, channels: Sequence[int] = range(1, 9)
@@ -130,12 +131,20 @@ class FakeSource:
         self._exchange("read_back")
         return self.outputs[channel].at(self.now)
 
-    def set_static(self, channel: int, voltage_V: float) -> None:
-        self._exchange("set_static")
-        if channel not in self.faults.stuck:
-            output = self.outputs[channel]
-            output.cut(self.now)
-            output.head_for(voltage_V, self.now)
+    def set_static(self, voltages_V: Mapping[int, float]) -> None:
+        failures = []
+        for channel, volts in voltages_V.items():
+            try:
+                self._exchange("set_static")
+            except InstrumentError as failure:
+                failures.append(failure)
+                continue
+            if channel not in self.faults.stuck:
+                output = self.outputs[channel]
+                output.cut(self.now)
+                output.head_for(volts, self.now)
+        if failures:
+            raise failures[0]
 
     def arm(self, waveforms: Mapping[int, Array], dt_s: float) -> None:
         self._exchange("arm")

@@ -172,7 +172,7 @@ def test_static_voltages_slew_limits_and_ranges(source: Qdac2Source, line: Recor
     mark = len(line.sent)
     source.set_slew_limit(1, 60.0)
     source.set_slew_limit(2, 1e-6)
-    source.set_static(1, 0.0)
+    source.set_static({1: 0.0})
     assert line.since(mark) == [
         "sour1:volt:slew 60.0",
         "sour2:volt:slew 0.01",

@@ -91,8 +91,9 @@ class ChipCurrent:
     The chip is asked once per segment of the sources (a dwell of a list), and more often only where a
     voltage moves by more than `step_V` in longer than `resolution_s`. Within a segment the current is
     interpolated along the way the voltages have gone. A segment in which nothing moves keeps one current,
-    so a plateau read many times is asked, and has its noise, once per reading. A chip has no way back: who
-    reads the past once more gets the drift of the present.
+    so a plateau read many times is asked, and has its noise, once per reading. A chip's noise is told per
+    reading: conversions of a fast converter within `reading_s` are parts of one, and share it. A chip has no
+    way back: who reads the past once more gets the drift of the present.
     """
 
     chip: ObservedChip
@@ -100,6 +101,7 @@ class ChipCurrent:
     resolution_s: float
     rng: np.random.Generator
     step_V: float = 0.05
+    reading_s: float = 0.5e-3
     _last_s: float = 0.0
 
     def knots(self, starts_s: Array, stops_s: Array, from_s: float) -> Knots:
@@ -108,7 +110,8 @@ class ChipCurrent:
         each = [source.knots(from_s, until_s) for source in self.sources]
         way = _Way.along(each)
         way = replace(way, opens=self._thin(way))
-        way = way.with_corners(np.concatenate((self._along_ramps(way), _unread(way, starts_s))), opening=True)
+        unread_s = _unread(way, starts_s, self.reading_s)
+        way = way.with_corners(np.concatenate((self._along_ramps(way), unread_s)), opening=True)
         way = way.with_corners(self._still(way), opening=False)
         times_s, points = way.times_s[way.opens], way.voltages[way.opens]
         noise_V = np.array([source.noise_V for source in self.sources])
@@ -211,9 +214,13 @@ class _Way:
         return currents
 
 
-def _unread(way: _Way, starts_s: Array) -> Array:
-    """Starts of the windows since whose predecessor's start no segment has begun."""
+def _unread(way: _Way, starts_s: Array, reading_s: float) -> Array:
+    """Starts of the windows since whose predecessor's start no segment has begun, one per `reading_s`."""
     times = way.times_s[way.opens]
     since = np.concatenate(([-np.inf], starts_s[:-1]))
     begun = np.searchsorted(times, starts_s, side="right") - np.searchsorted(times, since, side="right")
-    return starts_s[begun <= 0]
+    unread = starts_s[begun <= 0]
+    segment = np.maximum(np.searchsorted(times, unread, side="right") - 1, 0)
+    reading = np.floor((unread - times[segment]) / reading_s + 1e-6)
+    another = (np.diff(segment, prepend=-1) != 0) | (np.diff(reading, prepend=-1.0) != 0.0)
+    return np.asarray(unread[another & (reading >= 1.0)])

@@ -1,0 +1,1 @@
+"""A CompactDAQ chassis with an analog output and an analog input module."""
