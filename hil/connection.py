@@ -209,8 +209,8 @@ def _trigger_output(chip: ChipSection) -> int:
 
 
 def identity_of(instrument: Any) -> str:
-    """Who an instrument says it is: its answer to `*IDN?`, or what its driver has instead."""
-    if isinstance(instrument, VisaInstrument):
+    """Who an instrument says it is: its answer to `*IDN?`, or what a driver that asks otherwise makes of it."""
+    if type(instrument).get_idn is VisaInstrument.get_idn:
         return str(instrument.ask("*IDN?")).strip()
     return ", ".join(str(value) for value in instrument.get_idn().values() if value)
 
