@@ -84,7 +84,10 @@ class VoltageSourceArray(Instrument, Protocol):
         """
 
     def abort(self, channels: Sequence[int]) -> None:
-        """Stop whatever plays on the channels; each output holds what it has."""
+        """Stop whatever plays on the channels; each output holds what it has.
+
+        The first step to the safe state: a connection that was lost is tried once more here.
+        """
 
 
 class HeaterSource(Instrument, Protocol):
