@@ -223,6 +223,8 @@ class ChipHardware:
             try:
                 if attempt:
                     self.outputs.source.recover()
+                    for outputs in filter(None, (self.outputs, self.reference)):
+                        outputs.limit_slew()
                     self.digitizer.recover()
                 return action()
             except _PASSING as failure:

@@ -33,13 +33,7 @@ class KeysightDigitizer:
         self._range_V = range_V
         with self._line.exchange("setting up"):
             self._errors()  # what others left behind is not ours
-            meter.sense_function("DC Voltage")
-            meter.range(range_V)
-            # Autozero doubles the time of a reading; the offset is measured with the amplifier's instead.
-            meter.autozero("OFF")
-            meter.trigger.slope("POS")
-            if meter.has_DIG:
-                meter.sample.pretrigger_count(0)
+            self._set_up()
             self._line_frequency_Hz = float(meter.line_frequency())
         self._raise_errors("setting up")
         self._binary = self._takes_blocks()
@@ -121,18 +115,30 @@ class KeysightDigitizer:
             self._restore_text()
 
     def recover(self) -> None:
-        """Clear the line, leave the measurement and drop stale errors."""
+        """Clear the line, leave the measurement, set the meter up as at first and drop stale errors."""
         self._armed = 0
         self._line.resynchronise()
         with self._line.exchange("starting over"):
             self._meter.abort_measurement()
+            self._set_up()
             self._restore_text()
+            self._meter.write("FORMat:BORDer NORMal")
             self._errors()
 
     def close(self) -> None:
         """Leave the wait for a trigger, if the meter still answers to it."""
         if self._armed:
             self.abort()
+
+    def _set_up(self) -> None:
+        """What stays the same from reading to reading."""
+        self._meter.sense_function("DC Voltage")
+        self._meter.range(self._range_V)
+        # Autozero doubles the time of a reading; the offset is measured with the amplifier's instead.
+        self._meter.autozero("OFF")
+        self._meter.trigger.slope("POS")
+        if self._meter.has_DIG:
+            self._meter.sample.pretrigger_count(0)
 
     def _configure(self, source: str, readings: int, aperture_s: float, delay_s: float) -> None:
         self._meter.trigger.source(source)

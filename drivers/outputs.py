@@ -72,7 +72,7 @@ class Outputs:
                     value=low if low < reach[0] else high,
                     limit=reach[0] if low < reach[0] else reach[1],
                 )
-        self._restore_slew_limits()
+        self.limit_slew()
         for row, channel in enumerate(self._channels):
             self.source.confine(channel, float(self.envelope.low_V[row]), float(self.envelope.high_V[row]))
 
@@ -209,7 +209,7 @@ class Outputs:
         at_rest = self._await_rest(travel_s, interrupts)
         self.driven_s += travel_s
         self._sent = np.where([self._at_rest(volts) for volts in at_rest], 0.0, np.nan)
-        attempt("restoring the slew limits", self._restore_slew_limits)
+        attempt("restoring the slew limits", self.limit_slew)
         missing = [
             f"{name} (at {volts:.6g} V)" if np.isfinite(volts) else f"{name} (gives no read-back)"
             for name, volts in zip(self.names, at_rest, strict=True)
@@ -264,7 +264,8 @@ class Outputs:
     def _at_rest(self, volts: float) -> bool:
         return abs(volts) <= self.tolerance_V
 
-    def _restore_slew_limits(self) -> None:
+    def limit_slew(self) -> None:
+        """Set the hardware's slew limits to the envelope's; one that was off for a moment has its own again."""
         for channel, slew in zip(self._channels, self.envelope.max_slew_V_per_s, strict=True):
             self.source.set_slew_limit(channel, float(slew))
 

@@ -241,8 +241,9 @@ class HilVisaLibrary(VisaLibraryBase):
         port.drop()
         for session in self._sessions.values():
             session.lost |= session.port is port
-        self.handle_return_value(cast(VISASession, handle), StatusCode.error_connection_lost)
-        raise AssertionError  # the line above raises
+        lost = StatusCode.error_connection_lost
+        self._last_status = self._last_status_in_session[cast(VISASession, handle)] = lost
+        raise errors.VisaIOError(lost)
 
     def get_attribute(
         self, session: VISASession | VISAEventContext | VISARMSession, attribute: Any

@@ -279,3 +279,19 @@ def test_a_digit_lost_from_a_read_back_is_no_movement(calibrated: Laboratory) ->
     lab.bench.faults.clear()
     assert lab.chip.e1.voltage() == pytest.approx(-0.4, abs=1e-4)  # type: ignore[attr-defined]
     lab.chip.rest()
+
+
+def test_instruments_that_were_off_for_a_moment_are_set_up_again(calibrated: Laboratory) -> None:
+    lab, inputs = calibrated, tones(1)
+    before = lab.chip.run(inputs).outputs
+    lab.chip.rest()
+    for instrument in lab.bench.instruments.values():
+        instrument.reset()
+    lab.silence("meter", 1)
+    after = lab.chip.run(inputs).outputs
+    lab.silence("meter", 0)
+    np.testing.assert_allclose(after, before, atol=1e-10)
+    assert lab.meter.ask("SENS:VOLT:RANG:AUTO?").strip() == "0"
+    for electrode in ELECTRODES:
+        slew = lab.bench.instruments["dac"].channel(electrode.channel).dc.slew_V_per_s
+        assert slew == pytest.approx(electrode.max_slew_V_per_s)

@@ -104,7 +104,13 @@ CASES = [
     Case("stuck", "dac", "terminal: 3", "unseen, all along", told="effect of electrode e3"),
     Case("stuck", "dac", "terminal: 8", "the reference", ends=AmplifierError, names=("resistor",)),
     Case("drift", "dac", "terminal: 3, rate: 100 mV/s, from: 7 s", "0.1 V/s", told="change of the reference"),
-    Case("drift", "meter", "terminal: input, rate: 50 mV/s, from: 7 s", "50 mV/s", told="change of the ref"),
+    Case(
+        "drift",
+        "meter",
+        "terminal: input, rate: 50 mV/s, from: 7 s",
+        "50 mV/s",
+        told="change of the reference",
+    ),
     Case("drift", "meter", "terminal: input, rate: 50 mV/s", "from the start", AmplifierError, ("warm up",)),
     Case(
         "compliance", "dac", "terminal: 3, level: 0.1 V, from: 8 s", "trips", told="change of the reference"
