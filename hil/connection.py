@@ -28,7 +28,8 @@ from drivers.keysight_digitizer import KeysightDigitizer
 from drivers.layout import Electrode, JointLimits, Readout, Reference
 from drivers.qdac2_source import Qdac2Source
 from drivers.roles import Digitizer, VoltageSourceArray
-from hil.config.bench import BenchFile, ChipSection, RackFile, library, station_configuration
+from hil.config.bench import BenchFile, ChipSection, RackFile, station_configuration
+from hil.config.visa_library import library
 from hil.errors import ConfigError
 from hil.interrupts import Interrupts
 from hil.session import Session
