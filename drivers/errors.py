@@ -6,6 +6,8 @@ DriverError (Exception)
 ├── NotCalibrated (RuntimeError)        a current was asked for before the amplifier was measured
 └── InstrumentError (OSError)           an instrument refused, failed or is not what it should be
     ├── InstrumentTimeout (TimeoutError)    no answer, within the budget for trying again
+    ├── ConnectionLost (ConnectionError)    the line to an instrument went down and did not come back
+    ├── GarbledAnswer                       an answer that is none, within the budget for trying again
     ├── IdentityError                       another instrument than expected answers at the address
     ├── ReadbackError (RuntimeError)        an output does not stand where it was put
     ├── TripError (RuntimeError)            an instrument's own protection switched an output off
@@ -54,6 +56,14 @@ class InstrumentError(DriverError, OSError):
 
 class InstrumentTimeout(InstrumentError, TimeoutError):
     """An instrument did not answer within its time and the budget for trying again."""
+
+
+class ConnectionLost(InstrumentError, ConnectionError):
+    """The line to an instrument went down; a new connection was not to be had, or was lost again."""
+
+
+class GarbledAnswer(InstrumentError):
+    """What an instrument answered cannot be read: cut, spoilt on its way, or the answer to something else."""
 
 
 class IdentityError(InstrumentError):

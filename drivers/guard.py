@@ -33,7 +33,8 @@ def guarded(chip: Chip, refusals: tuple[type[BaseException], ...] = ()) -> Itera
             if not isinstance(unsafe, Exception) and unsafe.__cause__ is None:
                 unsafe.add_note("the chip is at rest, in its safe state")
                 raise unsafe from failure  # it came on the way to the safe state, and was held back until there
-            failure.add_note(f"the safe state was not reached: {unsafe.__cause__ or unsafe!r}")
+            said = unsafe if isinstance(unsafe, Exception) else unsafe.__cause__ or unsafe
+            failure.add_note(f"the safe state was not reached: {said}")
         else:
             failure.add_note("the chip is at rest, in its safe state")
         raise

@@ -11,7 +11,15 @@ import numpy as np
 
 from drivers.amplifier import AmplifierCalibration
 from drivers.envelope import SafetyEnvelope
-from drivers.errors import EnvelopeError, InstrumentError, InstrumentTimeout, NotCalibrated, ShapeError
+from drivers.errors import (
+    ConnectionLost,
+    EnvelopeError,
+    GarbledAnswer,
+    InstrumentError,
+    InstrumentTimeout,
+    NotCalibrated,
+    ShapeError,
+)
 from drivers.guard import guarded
 from drivers.layout import Electrode, Readout
 from drivers.outputs import Outputs
@@ -21,6 +29,8 @@ from drivers.sequence import Part, join, split
 
 Result = TypeVar("Result")
 
+_PASSING = (InstrumentTimeout, ConnectionLost, GarbledAnswer)
+"""What may not happen again: the line's troubles, as against those of an instrument."""
 _TICK_s = 1e-6
 _NEAR_SATURATION = 0.98
 
@@ -140,7 +150,7 @@ class ChipHardware:
         """Play `inputs`, shape (batch, time, n) in V, on the outputs `rows`; the others hold.
 
         Gives currents in A and flags, both (batch, time). Raises EnvelopeError with nothing sent;
-        InstrumentTimeout, with the chip at rest, when all replays fail; InstrumentError likewise.
+        InstrumentError, with the chip at rest, of the kind that all replays ended in.
         """
         calibration = self.calibrated()
         batch, samples, _ = inputs.shape
@@ -205,7 +215,7 @@ class ChipHardware:
         return pieces
 
     def stubbornly(self, action: Callable[[], Result]) -> Result:
-        """Do what may meet a timeout, again after clearing the lines, as often as the budget allows.
+        """Do what may fail on a line, again after clearing the lines, as often as the budget allows.
 
         `action` starts from a read-back, so doing it again is safe wherever it broke off.
         """
@@ -213,11 +223,13 @@ class ChipHardware:
             try:
                 if attempt:
                     self.outputs.source.recover()
+                    for outputs in filter(None, (self.outputs, self.reference)):
+                        outputs.limit_slew()
                     self.digitizer.recover()
                 return action()
-            except InstrumentTimeout as failure:
+            except _PASSING as failure:
                 last = failure
-        raise InstrumentTimeout(f"{last} (tried {self.replays + 1} times in vain)") from last
+        raise type(last)(f"{last} (tried {self.replays + 1} times in vain)") from last
 
     def _play_once(self, parts: list[Array], rows: Sequence[int]) -> list[Array]:
         timing = self.timing

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drivers.errors import InstrumentError
+from drivers.errors import GarbledAnswer, InstrumentError
 from drivers.response import Array
 from drivers.visa import Line
 
 if TYPE_CHECKING:
     from qcodes.instrument_drivers.Keysight import Keysight34465A
 
-_OVERLOAD_V = 9.9e37
+_OVERLOAD_V, _NO_NUMBER = 9.9e37, 9.91e37
+"""How SCPI writes infinity and no number at all (SCPI-99, volume 1, 7.2.1.5), in text and in blocks."""
+_TIMING = "TRIGger:SOURce?;DELay?;:SAMPle:SOURce?;TIMer?;:VOLTage:DC:APERture?"
 _ANSWER_s = 5.0  # an answer that needs no measurement
 
 
@@ -31,13 +33,7 @@ class KeysightDigitizer:
         self._range_V = range_V
         with self._line.exchange("setting up"):
             self._errors()  # what others left behind is not ours
-            meter.sense_function("DC Voltage")
-            meter.range(range_V)
-            # Autozero doubles the time of a reading; the offset is measured with the amplifier's instead.
-            meter.autozero("OFF")
-            meter.trigger.slope("POS")
-            if meter.has_DIG:
-                meter.sample.pretrigger_count(0)
+            self._set_up()
             self._line_frequency_Hz = float(meter.line_frequency())
         self._raise_errors("setting up")
         self._binary = self._takes_blocks()
@@ -82,24 +78,25 @@ class KeysightDigitizer:
             self._configure("EXT", readings, aperture_s, delay_s)
             self._meter.sample.source("TIM")
             self._meter.sample.timer(float(period_s))
+            self._verify(aperture_s, delay_s, period_s)
             self._meter.init_measurement()
         self._armed = readings
         self._raise_errors("arming")
 
     def fetch(self, timeout_s: float) -> Array:
-        """Wait for the armed readings, shape (readings,) in V; overload reads as +-inf.
+        """Wait for the armed readings, shape (readings,) in V; overload reads as +-inf, no number as NaN.
 
-        Raises InstrumentError when their number is not what was armed, or for anything in the queue.
+        Raises GarbledAnswer when their number is not what was armed, InstrumentError for anything in the queue.
         """
         wanted, self._armed = self._armed, 0
         volts = self._fetch(timeout_s)
         self._raise_errors("measuring")
         if len(volts) != wanted:
-            raise InstrumentError(f"{self.address}: {len(volts)} readings where {wanted} were armed")
+            raise GarbledAnswer(f"{self.address}: {len(volts)} readings where {wanted} were armed")
         return volts
 
     def read(self, readings: int, aperture_s: float, delay_s: float) -> Array:
-        """Take readings at once, one after the other, shape (readings,) in V; overload reads as +-inf."""
+        """Take readings at once, one after the other, shape (readings,) in V; overload as in `fetch`."""
         with self._line.exchange("measuring"):
             self._configure("IMM", readings, aperture_s, delay_s)
             self._meter.sample.source("IMM")
@@ -112,23 +109,36 @@ class KeysightDigitizer:
     def abort(self) -> None:
         """Leave the wait for the trigger or the measurement under way."""
         self._armed = 0
+        self._line.reconnect()
         with self._line.exchange("aborting", answers=False):
             self._meter.abort_measurement()
             self._restore_text()
 
     def recover(self) -> None:
-        """Clear the line, leave the measurement and drop stale errors."""
+        """Clear the line, leave the measurement, set the meter up as at first and drop stale errors."""
         self._armed = 0
         self._line.resynchronise()
         with self._line.exchange("starting over"):
             self._meter.abort_measurement()
+            self._set_up()
             self._restore_text()
+            self._meter.write("FORMat:BORDer NORMal")
             self._errors()
 
     def close(self) -> None:
         """Leave the wait for a trigger, if the meter still answers to it."""
         if self._armed:
             self.abort()
+
+    def _set_up(self) -> None:
+        """What stays the same from reading to reading."""
+        self._meter.sense_function("DC Voltage")
+        self._meter.range(self._range_V)
+        # Autozero doubles the time of a reading; the offset is measured with the amplifier's instead.
+        self._meter.autozero("OFF")
+        self._meter.trigger.slope("POS")
+        if self._meter.has_DIG:
+            self._meter.sample.pretrigger_count(0)
 
     def _configure(self, source: str, readings: int, aperture_s: float, delay_s: float) -> None:
         self._meter.trigger.source(source)
@@ -138,6 +148,23 @@ class KeysightDigitizer:
         self._meter.sample.count(int(readings))
         if self._binary:
             self._meter.write("FORMat:DATA REAL,64")
+
+    def _verify(self, aperture_s: float, delay_s: float, period_s: float) -> None:
+        """Ask when the readings will be taken: a setting that was lost on its way would shift them unseen."""
+        source, delay, pace, timer, aperture = str(self._meter.ask(_TIMING)).strip().split(";")
+        wrong = [
+            f"{what} {float(found):g} s where {asked:g} s was set"
+            for what, found, asked, within in (
+                ("trigger delay", delay, delay_s, 1e-6),
+                ("sample timer", timer, period_s, 1e-6),
+                ("aperture", aperture, aperture_s, 0.01 * aperture_s),
+            )
+            if not abs(float(found) - asked) <= within
+        ]
+        if source != "EXT" or pace != "TIM":
+            wrong.append(f"trigger source {source}, sample source {pace}")
+        if wrong:
+            raise GarbledAnswer(f"{self.address}: {'; '.join(wrong)}; it missed a command, or others set it")
 
     def _restore_text(self) -> None:
         """The stock driver reads text, and others may use it beside us."""
@@ -158,14 +185,12 @@ class KeysightDigitizer:
             self._meter.timeout.set_to(timeout_s),
         ):
             if not self._binary:
-                return np.asarray(self._meter.fetch(), dtype=float)
+                return _plain(self._meter.fetch())
             block = self._meter.visa_handle.query_binary_values(
                 "FETCh?", datatype="d", is_big_endian=True, container=np.array
             )
             self._restore_text()
-        volts = np.asarray(block, dtype=float)
-        volts[np.abs(volts) >= _OVERLOAD_V] *= np.inf
-        return volts
+        return _plain(block)
 
     def _errors(self) -> list[str]:
         found = []
@@ -178,3 +203,11 @@ class KeysightDigitizer:
     def _raise_errors(self, what: str) -> None:
         if said := self.errors():
             raise InstrumentError(f"{self.address}: {'; '.join(said)} while {what}")
+
+
+def _plain(readings: object) -> Array:
+    """Readings as they came, with infinity and NaN for what SCPI writes in their place."""
+    volts = np.array(readings, dtype=float)
+    volts[volts == _NO_NUMBER] = np.nan
+    volts[np.abs(volts) >= _OVERLOAD_V] *= np.inf
+    return volts

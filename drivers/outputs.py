@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.envelope import SafetyEnvelope, as_volts
-from drivers.errors import EnvelopeError, InstrumentTimeout, ReadbackError, SafeStateError, ShapeError
+from drivers.errors import (
+    ConnectionLost,
+    EnvelopeError,
+    InstrumentTimeout,
+    ReadbackError,
+    SafeStateError,
+    ShapeError,
+)
 from drivers.response import Array
 from drivers.roles import VoltageSourceArray
 
@@ -65,7 +72,7 @@ class Outputs:
                     value=low if low < reach[0] else high,
                     limit=reach[0] if low < reach[0] else reach[1],
                 )
-        self._restore_slew_limits()
+        self.limit_slew()
         for row, channel in enumerate(self._channels):
             self.source.confine(channel, float(self.envelope.low_V[row]), float(self.envelope.high_V[row]))
 
@@ -76,6 +83,16 @@ class Outputs:
             raise ReadbackError(f"{self.source.address}: {name} reads back as {volts}")
         return volts
 
+    def _read_back_all(self, expected: Array) -> Array:
+        """What all outputs put out now; one that is not where it is expected is asked once more.
+
+        A digit that was lost on the way is no movement.
+        """
+        found = np.array([self.read_back(name) for name in self.names])
+        for row in np.flatnonzero(np.abs(found - expected) > self.tolerance_V):
+            found[row] = self.read_back(self.names[row])
+        return found
+
     def stand(self) -> Array:
         """Where every output stands, shape (n,) in V, asked of the hardware.
 
@@ -83,7 +100,7 @@ class Outputs:
         rounding is no movement. Raises EnvelopeError if the outputs stand outside the envelope, as
         another program may have left them.
         """
-        found = np.array([self.read_back(name) for name in self.names])
+        found = self._read_back_all(self._sent)
         clipped = self.envelope.clip(found)
         stands = np.where(np.abs(clipped - found) <= self.tolerance_V, clipped, found)
         stands = np.where(np.abs(self._sent - found) <= self.tolerance_V, self._sent, stands)
@@ -148,7 +165,7 @@ class Outputs:
     def confirm(self, expected: Array | None = None) -> None:
         """Read back and compare with `expected`, or with what was last sent; raises ReadbackError."""
         expected = self._sent if expected is None else expected
-        found = np.array([self.read_back(name) for name in self.names])
+        found = self._read_back_all(expected)
         wrong = np.flatnonzero(~(np.abs(found - expected) <= self.tolerance_V))
         if len(wrong):
             says = ", ".join(f"{self.names[j]} at {found[j]:.6g} V, sent {expected[j]:.6g} V" for j in wrong)
@@ -192,7 +209,7 @@ class Outputs:
         at_rest = self._await_rest(travel_s, interrupts)
         self.driven_s += travel_s
         self._sent = np.where([self._at_rest(volts) for volts in at_rest], 0.0, np.nan)
-        attempt("restoring the slew limits", self._restore_slew_limits)
+        attempt("restoring the slew limits", self.limit_slew)
         missing = [
             f"{name} (at {volts:.6g} V)" if np.isfinite(volts) else f"{name} (gives no read-back)"
             for name, volts in zip(self.names, at_rest, strict=True)
@@ -227,14 +244,14 @@ class Outputs:
     def _try_read_back(self, rows: Sequence[int], interrupts: list[BaseException]) -> Array:
         """Where the outputs in `rows` stand, NaN where that is not to be had.
 
-        A source that has not answered in time once is not asked again: every question costs a timeout.
+        A source that has not answered in time once, or is gone, is not asked again: each question costs time.
         """
         found = np.full(len(rows), np.nan)
         for k, row in enumerate(rows):
             for _ in range(2):
                 try:
                     found[k] = self.source.read_back(self._channels[row])
-                except InstrumentTimeout:
+                except (InstrumentTimeout, ConnectionLost):
                     return found
                 except Exception:  # one that cannot be read is reported with where it stands
                     break
@@ -247,7 +264,8 @@ class Outputs:
     def _at_rest(self, volts: float) -> bool:
         return abs(volts) <= self.tolerance_V
 
-    def _restore_slew_limits(self) -> None:
+    def limit_slew(self) -> None:
+        """Set the hardware's slew limits to the envelope's; one that was off for a moment has its own again."""
         for channel, slew in zip(self._channels, self.envelope.max_slew_V_per_s, strict=True):
             self.source.set_slew_limit(channel, float(slew))
 

@@ -157,6 +157,8 @@ class Qdac2Source:
     def abort(self, channels: Sequence[int]) -> None:
         """Stop the DC generators of the channels, all of them even if one fails; raises its error then."""
         failures: list[InstrumentError] = []
+        with suppress(InstrumentError):  # the channels will say that there is still no connection
+            self._line.reconnect()
         self._take_down()
         for channel in channels:
             try:

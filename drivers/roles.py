@@ -28,7 +28,8 @@ class Instrument(Protocol):
     def recover(self) -> None:
         """Stop what is under way, clear the interface and drop stale answers and errors.
 
-        Outputs hold what they have. Raises InstrumentError if the instrument is gone.
+        Outputs hold what they have; settings are as the adapter needs them, also if the instrument was off in
+        between. Raises InstrumentError if it is gone.
         """
 
     def close(self) -> None:
@@ -84,7 +85,10 @@ class VoltageSourceArray(Instrument, Protocol):
         """
 
     def abort(self, channels: Sequence[int]) -> None:
-        """Stop whatever plays on the channels; each output holds what it has."""
+        """Stop whatever plays on the channels; each output holds what it has.
+
+        The first step to the safe state: a connection that was lost is tried once more here.
+        """
 
 
 class HeaterSource(Instrument, Protocol):

@@ -41,6 +41,7 @@ class Criterion:
 def criteria(experiment: ExperimentFile, metrics: Mapping[str, Any]) -> tuple[Criterion, ...]:
     """Every criterion of the experiment with what was measured."""
     return (
+        *_bench(experiment, metrics),
         *_surrogate(experiment, metrics.get("surrogate", {})),
         *_tasks(experiment, metrics.get("tasks", {})),
     )
@@ -49,6 +50,19 @@ def criteria(experiment: ExperimentFile, metrics: Mapping[str, Any]) -> tuple[Cr
 def missed(experiment: ExperimentFile, metrics: Mapping[str, Any]) -> tuple[str, ...]:
     """The criteria that were measured and not met, in words."""
     return tuple(str(line) for line in criteria(experiment, metrics) if line.passed is False)
+
+
+def _bench(experiment: ExperimentFile, metrics: Mapping[str, Any]) -> Iterator[Criterion]:
+    asked = experiment.acceptance
+    if asked.min_effect_over_noise > 0:
+        effects = metrics.get("effects", {})
+        what = f"effect of electrode {effects['weakest']}" if effects else "effect of the weakest electrode"
+        measured = effects.get("least_over_noise")
+        yield Criterion(f"{what} over noise", measured, asked.min_effect_over_noise, "", "at least")
+    if asked.max_change is not None:
+        changes = metrics.get("repeatability", {}).get("change", {})
+        measured = changes["of_spread"][0] if changes else None
+        yield Criterion("change of the reference, of the spread", measured, asked.max_change, "", "at most")
 
 
 def _surrogate(experiment: ExperimentFile, surrogate: Mapping[str, Any]) -> Iterator[Criterion]:

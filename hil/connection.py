@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pyvisa import ResourceManager
 from qcodes.instrument import Instrument, VisaInstrument
 from qcodes.station import Station
 
@@ -28,6 +29,7 @@ from drivers.layout import Electrode, JointLimits, Readout, Reference
 from drivers.qdac2_source import Qdac2Source
 from drivers.roles import Digitizer, VoltageSourceArray
 from hil.config.bench import BenchFile, ChipSection, RackFile, station_configuration
+from hil.config.visa_library import library
 from hil.errors import ConfigError
 from hil.interrupts import Interrupts
 from hil.session import Session
@@ -109,6 +111,9 @@ def _opened(bench: RackFile, path: Path, expect: Mapping[str, str], station: Sta
             except ShapeError as error:
                 raise ConfigError(f"{path}: station.instruments.{name}: {error}") from error
             except Exception as error:
+                stranger = _who(section.address, library(str(section.init.get("visalib", bench.visa)), path))
+                if stranger and expect.get(name, "") not in stranger:
+                    raise _stranger(name, section.address, stranger, expect[name]) from error
                 raise _unreachable(name, section.address, error) from error
         yield station
     finally:
@@ -219,10 +224,26 @@ def _identify(name: str, instrument: Any, expected: str) -> None:
     """Before anything is set: whether the instrument at the address is the one that was meant."""
     answer = identity_of(instrument)
     if expected not in answer:
-        raise IdentityError(
-            f"{name} at {instrument.address}: found {answer!r} where {expected!r} was expected; "
-            "check the address and the cables, nothing was driven"
+        raise _stranger(name, instrument.address, answer, expected)
+
+
+def _stranger(name: str, address: str, answer: str, expected: str) -> IdentityError:
+    return IdentityError(
+        f"{name} at {address}: found {answer!r} where {expected!r} was expected; "
+        "check the address and the cables, nothing was driven"
+    )
+
+
+def _who(address: str, visa: str) -> str:
+    """Who answers at an address where a driver could not be opened; empty where nobody does."""
+    try:
+        line: Any = ResourceManager(visa).open_resource(
+            address, read_termination="\n", write_termination="\n"
         )
+        with closing(line):
+            return str(line.query("*IDN?")).strip()
+    except Exception:  # the driver's own failure is the one to tell
+        return ""
 
 
 def _importable(name: str, dotted: str, path: Path) -> None:

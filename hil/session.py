@@ -86,6 +86,11 @@ class Session:
                 error.add_note(f"the run is whole and can be resumed: {command}")
             raise
 
+    def warn(self, message: str) -> None:
+        """Tell whoever is watching, and whoever reads the run, of something that no figure shows by itself."""
+        self.progress.say(f"warning: {message}")
+        self.store.event("warning", message=message)
+
     def note(self, section: str, figures: dict[str, Any]) -> None:
         """Put figures into the run's metrics.json."""
         metrics = self.metrics()

@@ -88,6 +88,12 @@ class VirtualInstrument(ABC):
         """Codes of the errors in the queue, oldest first, which stay there: a look that no bus gives."""
         return ()
 
+    def connected(self) -> None:  # noqa: B027 - most instruments let anybody in
+        """A controller opens a connection; raises Disconnected where it cannot have one now.
+
+        After Disconnected a door gives a connection up and calls this for the next one.
+        """
+
     def query_timed_out(self) -> None:  # noqa: B027 - most protocols do not notice
         """The controller gave up waiting for an answer."""
 

@@ -19,6 +19,8 @@ from calibration.errors import NotEnoughData, ShapeError
 
 SECONDS_PER_HOUR = 3600.0
 MIN_SAMPLES = 8
+_CHANCE = 2.0
+"""Beyond how many times the difference that noise makes a difference counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +96,25 @@ class NoiseModel:
 
 
 @dataclass(frozen=True, eq=False)
+class Change:
+    """How far the two repeats that differ most are apart, beyond chance; figures of shape (n_out,).
+
+    A chip that drifts moves a little between all of them; one that was hit, or whose source or meter began to
+    lie, is another one from some repeat on. `size` is the RMS difference with that of noise taken off, zero
+    where noise alone may have made it; `of_spread` the same as a share of the output's standard deviation.
+    """
+
+    size: Array
+    of_spread: Array
+    before: int
+    """The repeat after which the largest step of the first output came."""
+
+    def as_dict(self) -> dict[str, object]:
+        """The figures as plain numbers and lists."""
+        return {"size": self.size.tolist(), "of_spread": self.of_spread.tolist(), "before": self.before}
+
+
+@dataclass(frozen=True, eq=False)
 class Repeatability:
     """What the repeats of one stimulus say; figures of shape (n_out,), in the outputs' unit.
 
@@ -108,6 +129,7 @@ class Repeatability:
     repeatability: Array
     with_drift: Array
     short_term: Array
+    change: "Change"
     drift: Drift
     noise: NoiseModel
 
@@ -119,6 +141,7 @@ class Repeatability:
             "repeatability": self.repeatability.tolist(),
             "with_drift": self.with_drift.tolist(),
             "short_term": self.short_term.tolist(),
+            "change": self.change.as_dict(),
             "drift": self.drift.as_dict(),
             "noise": self.noise.as_dict(),
         }
@@ -163,13 +186,15 @@ def repeatability(
         gain_rate=_rate(times_s, gain, gain_error),
         offset_rate=_rate(times_s, offset, offset_error),
     )
-    steps = np.diff(outputs[np.argsort(times_s, kind="stable")], axis=0)
+    order = np.argsort(times_s, kind="stable")
+    steps = np.diff(outputs[order], axis=0)
     return Repeatability(
         repeats=repeats,
         samples=samples,
         repeatability=np.sqrt((residual**2).sum(axis=(0, 1)) / freedom),
         with_drift=np.sqrt(outputs.var(axis=0, ddof=1).mean(axis=0)),
         short_term=np.sqrt((steps**2).mean(axis=(0, 1)) / 2),
+        change=_change(outputs[order], steps),
         drift=drift,
         noise=_noise(mean, residual * np.sqrt(repeats * samples / freedom), bins),
     )
@@ -191,6 +216,18 @@ def _lines(outputs: Array, mean: Array) -> tuple[Array, Array, Array, Array, Arr
     gain_error = np.where(moves, np.sqrt(variance / safe), 0.0)
     offset_error = np.sqrt(variance * (1 / len(mean) + np.where(moves, middle**2 / safe, 0.0)))
     return gain, offset, residual, gain_error, offset_error
+
+
+def _change(outputs: Array, steps: Array) -> Change:
+    """The largest change between any two of the repeats, in the order of time."""
+    square = (steps**2).mean(axis=1)
+    # One step that is no noise must not pass for noise: of neighbours the (lower) median counts.
+    noise = np.sort(square, axis=0)[(len(square) - 1) // 2] if len(square) > 1 else np.zeros_like(square[0])
+    worst = np.max([((outputs - one) ** 2).mean(axis=1).max(axis=0) for one in outputs], axis=0)
+    size = np.where(worst > _CHANCE**2 * noise, np.sqrt(np.maximum(worst - noise, 0.0)), 0.0)
+    spread = outputs.mean(axis=0).std(axis=0)
+    of_spread = np.divide(size, spread, out=np.zeros_like(size), where=spread > 0.0)
+    return Change(size, of_spread, int(square[:, 0].argmax()))
 
 
 def _rate(times_s: Array, values: Array, errors: Array) -> Rate:

@@ -106,7 +106,15 @@ class VerifySection(Section):
 
 
 class AcceptanceSection(Section):
-    """What counts as good; `hil verify` exits with 5 if a figure that is given is missed."""
+    """What counts as good; `hil verify` exits with 5 if a figure that is given is missed.
+
+    The first two ask whether the bench can be believed, and are asked unless they are set to 0 and to null: that
+    every electrode has an effect, in standard deviations, and that the reference batches stay alike, as a
+    share of the output's spread.
+    """
+
+    min_effect_over_noise: Annotated[float, Field(ge=0)] = 4.0
+    max_change: Share | None = 0.1
 
     max_rmse: Amperes | None = None
     max_rmse_over_repeatability: Annotated[float, Field(gt=0)] | None = None

@@ -7,12 +7,17 @@ import numpy as np
 
 from calibration.device import Device, Flag
 from calibration.sampling.duty import duty
+from calibration.sampling.effect import electrode_effects
 from calibration.sampling.reference import ReferencePlan
 from calibration.sampling.repeatability import repeatability
+from drivers.errors import EnvelopeError, InstrumentError
 from hil.connection import connect
 from hil.plans import coverages, sampled_channels, sampling_plan
 from hil.session import SAMPLING, Session
 from hil.store import BatchTable, ColumnSpec
+
+_LOOK_s, _LOOK = 0.5, 100
+"""How much of the reference, in seconds and at least in samples, is played to see what an electrode does."""
 
 
 def sample(session: Session) -> None:
@@ -26,6 +31,8 @@ def sample(session: Session) -> None:
             device = chip.with_inputs(tuple(session.bench.chip.electrodes))
             plan = plan_of(session)
             table = _table(session, device, plan)
+            if table.committed < plan.batches:
+                _look_at_electrodes(session, device, plan)
             _drive(session, device, plan, table)
         session.progress.say("sampled; looking at coverage, repeatability and drift")
         _summarise(session, plan, table)
@@ -54,6 +61,25 @@ def _table(session: Session, device: Device, plan: ReferencePlan) -> BatchTable:
     )
 
 
+def _look_at_electrodes(session: Session, device: Device, plan: ReferencePlan) -> None:
+    """Measure what each electrode does, before samples are taken whose inputs may not be what they say."""
+    session.progress.say("looking at what each electrode does")
+    waveform = plan.stimulus(0)[: max(_LOOK, round(_LOOK_s * plan.sample_rate_Hz))]
+    try:
+        found = electrode_effects(device, waveform)
+    except EnvelopeError as error:  # limits on several electrodes at once, with nothing sent
+        session.warn(f"what each electrode does was not looked at: with one at 0 V, {error}")
+        return
+    session.note("effects", found.as_dict())
+    session.store.metric("effects", **found.as_dict())
+    for name in found.without(session.experiment.acceptance.min_effect_over_noise):
+        row = found.names.index(name)
+        session.warn(
+            f"electrode {name} has no effect that could be told from noise ({found.over_noise[row]:.1f} times it):"
+            f" check its wire and source channel {session.bench.chip.electrodes[name].channel}"
+        )
+
+
 def _drive(session: Session, device: Device, plan: ReferencePlan, table: BatchTable) -> None:
     session.progress.start("sampling", plan.batches, table.committed)
     began, first = time.monotonic(), table.committed
@@ -62,6 +88,11 @@ def _drive(session: Session, device: Device, plan: ReferencePlan, table: BatchTa
     for k in range(first, plan.batches):
         session.checkpoint()
         response = device.run(plan.stimulus(k)[None])
+        if (response.flags[0] & Flag.CLIPPED).all():
+            raise InstrumentError(
+                f"batch {k}: every reading is at the end of the range of {session.bench.chip.digitizer} or of the "
+                "amplifier, or no number; check its input and the amplifier's, then go on"
+            )
         flags = response.flags[0] | np.where(plan.useful(k), 0, Flag.LATE).astype(np.uint8)
         table.append(
             k,
@@ -120,3 +151,11 @@ def _summarise(session: Session, plan: ReferencePlan, table: BatchTable) -> None
             **found.as_dict(),
         },
     )
+    limit = session.experiment.acceptance.max_change
+    if limit is not None and found.change.of_spread[0] > limit:
+        before, after = (references[found.change.before + k] for k in (0, 1))
+        session.warn(
+            f"the reference changed by {found.change.size[0] * 1e9:.3g} nA, {found.change.of_spread[0]:.0%} of the "
+            f"output's spread, most of it between batches {before} and {after}: samples from there on may not be "
+            "of the same device; check sources, wires and meter"
+        )

@@ -16,6 +16,8 @@ from simulators.bench.wires import Wire, read_wire
 from simulators.bench.wiring import Wiring
 from simulators.clock import PacedClock, VirtualClock
 from simulators.errors import BenchError, SourceError
+from simulators.faults.faults import Faults
+from simulators.faults.supervisor import Supervisor
 from simulators.instrument import VirtualInstrument
 from simulators.instruments.catalogue import make_instrument
 from simulators.instruments.terminals import Terminals
@@ -37,6 +39,7 @@ class EmulatedBench:
         resources: the instruments that speak, by VISA resource name.
         instruments: all of them by the bench file's names, each a `Personality`.
         specimen: the chip, imperfections included; None on a bench without one, as with `amplifier`.
+        faults: what is wrong with the instruments; more can be injected.
     """
 
     clock: VirtualClock
@@ -46,6 +49,7 @@ class EmulatedBench:
     specimen: Specimen | None
     amplifier: Amplifier | None
     wires: tuple[Wire, ...]
+    faults: Faults
 
 
 def load(path: str | Path) -> EmulatedBench:
@@ -98,6 +102,7 @@ def generator(seed: int, name: str) -> np.random.Generator:
 
 def _build(config: EmulatorConfig, addresses: Mapping[str, str], folder: Path, fault: Fault) -> EmulatedBench:
     clock = PacedClock() if config.clock == "wall" else VirtualClock()
+    faults = Faults(clock, config.seed)
     instruments: dict[str, Any] = {}
     resources: dict[str, VirtualInstrument] = {}
     for name, facts in config.instruments.items():
@@ -117,12 +122,22 @@ def _build(config: EmulatorConfig, addresses: Mapping[str, str], folder: Path, f
             key = "options" if str(error).startswith("options") else "model"
             raise fault((*where, key), str(error)) from error
         instruments[name] = made
+        faults.reach(name, made.terminals)
         if isinstance(made, VirtualInstrument):
-            resources[addresses[name]] = made
+            resources[addresses[name]] = faults.line(name, made)
+    if config.supervisor is not None:
+        if config.supervisor in resources:
+            raise fault(("emulator", "supervisor"), "is the address of an instrument; choose another one")
+        resources[config.supervisor] = Supervisor(clock, faults)
     specimen = _specimen(config, folder, fault)
     amplifier = _amplifier(config)
     wires = _connect(config, instruments, specimen, amplifier, fault)
-    return EmulatedBench(clock, resources, config.link, instruments, specimen, amplifier, wires)
+    for k, wrong in enumerate(config.faults):
+        try:
+            faults.inject(wrong)
+        except BenchError as error:
+            raise fault(("emulator", "faults", k), str(error)) from None
+    return EmulatedBench(clock, resources, config.link, instruments, specimen, amplifier, wires, faults)
 
 
 def _specimen(config: EmulatorConfig, folder: Path, fault: Fault) -> Specimen | None:

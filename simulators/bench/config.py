@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from simulators.faults.fault import Fault
 from simulators.quantity import quantity
 
 
@@ -74,6 +75,7 @@ class EmulatorConfig(_Section):
     """The whole section; `wires` are strings such as "dac.1 -> chip.e1". A rack may do without a chip.
 
     With `clock: wall` what a script sleeps between two exchanges passes on the bench too.
+    `supervisor` is where faults can be injected by SCPI while the bench is on: see `simulators.faults`.
     """
 
     seed: int = Field(ge=0)
@@ -83,3 +85,5 @@ class EmulatorConfig(_Section):
     chip: ChipConfig | None = None
     amplifier: AmplifierConfig | None = None
     wires: list[str] = []
+    faults: list[Fault] = []
+    supervisor: str | None = None

@@ -74,6 +74,10 @@ class Ground:
         return np.zeros_like(starts_s)
 
 
+Distortion = Callable[[Knots], Knots]
+"""What makes another voltage of the one that should be there."""
+
+
 @dataclass(frozen=True)
 class Driven:
     """A voltage source read directly, without anything in between."""
@@ -125,6 +129,7 @@ class Terminals:
     take a voltage and load nothing; `current_inputs` take the current into a virtual ground. `loads` is told
     what hangs on a source, for those that feel it. `needs_since` gives the oldest instant that a measurement
     under way will still ask for; `keepers` are told where to ask before history is forgotten.
+    `shown` distorts a source's voltage where the instrument's own read-back shows it; None ends that.
     """
 
     sources: dict[str, VoltageSource] = field(default_factory=dict)
@@ -135,5 +140,6 @@ class Terminals:
     trigger_outputs: dict[str, TriggerOutput] = field(default_factory=dict)
     trigger_inputs: dict[str, Callable[[Pulse], None]] = field(default_factory=dict)
     loads: dict[str, Callable[[Load], None]] = field(default_factory=dict)
+    shown: dict[str, Callable[[Distortion | None], None]] = field(default_factory=dict)
     keepers: list[Callable[[Callable[[], float]], None]] = field(default_factory=list)
     needs_since: Callable[[], float] = lambda: math.inf

@@ -7,9 +7,10 @@ while sessions come and go, for the whole life of the process; `power_off` ends 
 
 import itertools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import Any, NoReturn, Protocol, cast
 
 from pyvisa import constants, errors, rname
 from pyvisa.constants import BufferOperation, EventMechanism, EventType, ResourceAttribute, StatusCode
@@ -18,7 +19,7 @@ from pyvisa.typing import VISAEventContext, VISARMSession, VISASession
 from pyvisa.util import DebugInfo, LibraryPath
 
 from simulators.clock import VirtualClock
-from simulators.instrument import VirtualInstrument
+from simulators.instrument import Disconnected, VirtualInstrument
 from simulators.line import Link, seconds_per_byte
 from simulators.visa.attributes import refusal
 from simulators.visa.session import Port, Session
@@ -177,6 +178,12 @@ class HilVisaLibrary(VisaLibraryBase):
             present = ", ".join(str(port.name) for port in self._ports.values()) or "nothing"
             error.add_note(f"{resource_name} is not on the bench {self.library_path}, which has {present}")
             raise error
+        try:
+            port.instrument.connected()
+        except Disconnected:
+            error = errors.VisaIOError(StatusCode.error_resource_not_found)
+            error.add_note(f"{resource_name} takes no connection: its line is down")
+            raise error from None
         handle = VISASession(next(self._handles))
         if access_mode in (constants.AccessModes.exclusive_lock, constants.AccessModes.shared_lock):
             kind = constants.Lock(int(access_mode))
@@ -216,7 +223,27 @@ class HilVisaLibrary(VisaLibraryBase):
         session = self._sessions.get(handle) or self._session(handle)
         if session.lock.held and not session.lock.admits(handle):
             self.handle_return_value(cast(VISASession, handle), StatusCode.error_resource_locked)
+        if session.lost:
+            self._connection_lost(handle)
         return session
+
+    @contextmanager
+    def _line(self, handle: int) -> Iterator[Session]:
+        """The session for something that goes over its line; VI_ERROR_CONN_LOST when that is down."""
+        try:
+            yield self._using(handle)
+        except Disconnected:
+            self._connection_lost(handle)
+
+    def _connection_lost(self, handle: int) -> NoReturn:
+        """Every session to the instrument is lost with the line, and stays so: a new one may work again."""
+        port = self._session(handle).port
+        port.drop()
+        for session in self._sessions.values():
+            session.lost |= session.port is port
+        lost = StatusCode.error_connection_lost
+        self._last_status = self._last_status_in_session[cast(VISASession, handle)] = lost
+        raise errors.VisaIOError(lost)
 
     def get_attribute(
         self, session: VISASession | VISAEventContext | VISARMSession, attribute: Any
@@ -246,13 +273,19 @@ class HilVisaLibrary(VisaLibraryBase):
 
     def write(self, session: VISASession, data: bytes) -> tuple[int, StatusCode]:
         """viWrite."""
-        self._using(session).write(data)
+        try:
+            self._using(session).write(data)
+        except Disconnected:
+            self._connection_lost(session)
         self._last_status = self._last_status_in_session[session] = StatusCode.success
         return len(data), StatusCode.success
 
     def read(self, session: VISASession, count: int) -> tuple[bytes, StatusCode]:
         """viRead: waits in virtual time, VI_ERROR_TMO when nothing comes."""
-        data, status = self._using(session).read(count)
+        try:
+            data, status = self._using(session).read(count)
+        except Disconnected:
+            self._connection_lost(session)
         if status is StatusCode.success:
             self._last_status = self._last_status_in_session[session] = status
             return data, status
@@ -268,19 +301,19 @@ class HilVisaLibrary(VisaLibraryBase):
 
     def clear(self, session: VISASession) -> StatusCode:
         """viClear: a device clear, or on a plain stream only a flush of what has arrived."""
-        using = self._using(session)
-        if using.stream:
-            using.port.drain()
-        else:
-            using.port.drop()
-            using.port.instrument.clear()
+        with self._line(session) as using:
+            if using.stream:
+                using.port.drain()
+            else:
+                using.port.drop()
+                using.port.instrument.clear()
         return self.handle_return_value(session, StatusCode.success)
 
     def flush(self, session: VISASession, mask: BufferOperation) -> StatusCode:
         """viFlush: on a plain stream, what the instrument has sent can be thrown away."""
-        using = self._using(session)
-        if mask & _DISCARDS_INPUT and using.stream:
-            using.port.drain()
+        with self._line(session) as using:
+            if mask & _DISCARDS_INPUT and using.stream:
+                using.port.drain()
         return self.handle_return_value(session, StatusCode.success)
 
     def set_buffer(self, session: VISASession, mask: constants.BufferType, size: int) -> StatusCode:
@@ -290,9 +323,9 @@ class HilVisaLibrary(VisaLibraryBase):
 
     def read_stb(self, session: VISASession) -> tuple[int, StatusCode]:
         """viReadSTB: a serial poll."""
-        using = self._using(session)
-        self._message_based(session, using)
-        byte = using.port.instrument.status_byte() | (_MESSAGE_AVAILABLE if using.port.unread else 0)
+        with self._line(session) as using:
+            self._message_based(session, using)
+            byte = using.port.instrument.status_byte() | (_MESSAGE_AVAILABLE if using.port.unread else 0)
         for other in self._sessions.values():
             if other.port is using.port:
                 other.service_request_seen = False
@@ -300,9 +333,9 @@ class HilVisaLibrary(VisaLibraryBase):
 
     def assert_trigger(self, session: VISASession, protocol: constants.TriggerProtocol) -> StatusCode:
         """viAssertTrigger: a group execute trigger."""
-        using = self._using(session)
-        self._message_based(session, using)
-        using.port.instrument.trigger()
+        with self._line(session) as using:
+            self._message_based(session, using)
+            using.port.instrument.trigger()
         return self.handle_return_value(session, StatusCode.success)
 
     def gpib_control_ren(self, session: VISASession, mode: constants.RENLineOperation) -> StatusCode:

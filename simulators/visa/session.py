@@ -89,6 +89,7 @@ class Session:
         self.attributes: dict[int, Any] = initial(port.name, manager)
         self.service_requests_enabled = False
         self.service_request_seen = False
+        self.lost = False  # its line went down
         self.timeout_s = 0.0
         self.termchar: bytes | None = None
         self.send_end = True

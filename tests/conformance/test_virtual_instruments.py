@@ -3,6 +3,8 @@
 import numpy as np
 
 from simulators.clock import VirtualClock
+from simulators.faults import Fault, Faults
+from simulators.faults.supervisor import Supervisor
 from simulators.instrument import VirtualInstrument
 from simulators.instruments.catalogue import make_instrument
 from tests.conformance.virtual_instrument import ScpiConformance, VirtualInstrumentConformance
@@ -83,3 +85,22 @@ class TestYokogawaGS200(ScpiConformance):
 class TestKeysightB2962A(ScpiConformance):
     def create_instrument(self) -> VirtualInstrument:
         return make_instrument("keysight_b2962a", VirtualClock(), "MY52350123", np.random.default_rng(1))
+
+
+class TestSupervisor(ScpiConformance):
+    def create_instrument(self) -> VirtualInstrument:
+        clock = VirtualClock()
+        return Supervisor(clock, Faults(clock, 1))
+
+
+class TestLineBeforeItsFault(ScpiConformance):
+    """A line that looks at every exchange, for a fault that has not come yet."""
+
+    def create_instrument(self) -> VirtualInstrument:
+        clock = VirtualClock()
+        faults, supply = Faults(clock, 1), Supply(clock)
+        line = faults.line("supply", supply)
+        faults.reach("supply", supply.terminals)
+        for kind in ("no_answer", "disconnect"):
+            faults.inject(Fault(instrument="supply", kind=kind, at=1_000_000))
+        return line

@@ -21,7 +21,7 @@ from drivers.layout import Electrode, Readout, Reference
 from drivers.qdac2_source import Qdac2Source
 from simulators.bench import EmulatedBench, load
 from simulators.bench.chips import Specimen
-from simulators.instrument import NothingToRead
+from simulators.faults import Fault
 from simulators.visa import HilVisaLibrary
 
 DAC = "TCPIP0::192.168.8.17::5025::SOCKET"
@@ -92,19 +92,9 @@ class Laboratory:
 
     def silence(self, name: str, answers: int | None) -> None:
         """Swallow the next `answers` answers of an instrument; None for all of them, 0 to end it."""
-        instrument: Any = self.bench.instruments[name]
-        left = float("inf") if answers is None else answers
-        spoken = type(instrument).read
-
-        def read(limit: int) -> tuple[bytes, bool]:
-            nonlocal left
-            if left <= 0:
-                return spoken(instrument, limit)  # type: ignore[no-any-return]
-            _, end = spoken(instrument, limit)
-            left -= end
-            raise NothingToRead
-
-        instrument.read = read
+        self.bench.faults.clear()
+        if answers != 0:
+            self.bench.faults.inject(Fault(instrument=name, kind="no_answer", times=answers))
 
     def assert_inside_the_envelope(self) -> None:
         """The virtual DAC's own log of what each output was ever driven to."""

@@ -44,10 +44,10 @@ class Recording:
             raise timeout()
         return answer if isinstance(answer, str) else answer()
 
-    def read(self) -> str:
+    def read_raw(self) -> bytes:
         if not self.stale:
             raise timeout()
-        return self.stale.pop(0)
+        return self.stale.pop(0).encode()
 
     def write_binary_values(self, command: str, values: Sequence[float], datatype: str = "f") -> None:
         assert datatype == "f"

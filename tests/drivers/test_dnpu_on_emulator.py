@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calibration.device import Device, Flag
-from drivers.errors import DriverError, EnvelopeError, IdentityError, InstrumentTimeout
+from drivers.errors import ConnectionLost, DriverError, EnvelopeError, IdentityError, InstrumentTimeout
 from drivers.guard import guarded
+from simulators.faults import Fault
 from tests.conformance.device import DeviceConformance
 from tests.drivers.emulated import (
     ELECTRODES,
@@ -241,3 +242,56 @@ def test_whatever_is_asked_the_virtual_dacs_log_stays_inside(
         except DriverError:
             pass
     lab.assert_inside_the_envelope()
+
+
+def test_a_connection_that_was_lost_is_opened_anew_and_the_waveform_played_again(
+    calibrated: Laboratory,
+) -> None:
+    lab, inputs = calibrated, tones(1)
+    before = lab.chip.run(inputs).outputs
+    lab.bench.faults.inject(Fault(instrument="dac", kind="disconnect", at=30))
+    lab.bench.faults.inject(Fault(instrument="meter", kind="disconnect", at=12))
+    after = lab.chip.run(inputs).outputs
+    assert [each.struck for each in lab.bench.faults.list()] == [1, 1]
+    lab.bench.faults.clear()
+    np.testing.assert_allclose(after, before, atol=1e-10)
+    lab.assert_inside_the_envelope()
+
+
+def test_a_source_that_went_is_brought_to_rest_when_it_is_back(calibrated: Laboratory) -> None:
+    """Two new connections are refused while the waveform is tried again; the way to rest finds the third."""
+    lab = calibrated
+    lab.chip.rest()
+    lab.bench.faults.inject(Fault(instrument="dac", kind="disconnect", at=40, tries=2))
+    with pytest.raises(ConnectionLost, match="tried 3 times in vain") as caught:
+        lab.chip.run(tones(1))
+    lab.bench.faults.clear()
+    assert "the chip is at rest, in its safe state" in caught.value.__notes__
+    assert max(map(abs, lab.outputs_V())) < 1e-3
+    lab.assert_inside_the_envelope()
+
+
+def test_a_digit_lost_from_a_read_back_is_no_movement(calibrated: Laboratory) -> None:
+    lab = calibrated
+    lab.chip.e1.voltage(-0.5)  # type: ignore[attr-defined]
+    lab.bench.faults.inject(Fault(instrument="dac", kind="wrong_answer", answer="-5.0", times=1))
+    lab.chip.e1.voltage(-0.4)  # type: ignore[attr-defined]
+    lab.bench.faults.clear()
+    assert lab.chip.e1.voltage() == pytest.approx(-0.4, abs=1e-4)  # type: ignore[attr-defined]
+    lab.chip.rest()
+
+
+def test_instruments_that_were_off_for_a_moment_are_set_up_again(calibrated: Laboratory) -> None:
+    lab, inputs = calibrated, tones(1)
+    before = lab.chip.run(inputs).outputs
+    lab.chip.rest()
+    for instrument in lab.bench.instruments.values():
+        instrument.reset()
+    lab.silence("meter", 1)
+    after = lab.chip.run(inputs).outputs
+    lab.silence("meter", 0)
+    np.testing.assert_allclose(after, before, atol=1e-10)
+    assert lab.meter.ask("SENS:VOLT:RANG:AUTO?").strip() == "0"
+    for electrode in ELECTRODES:
+        slew = lab.bench.instruments["dac"].channel(electrode.channel).dc.slew_V_per_s
+        assert slew == pytest.approx(electrode.max_slew_V_per_s)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from qcodes.instrument_drivers.Keysight import Keysight34465A
 
-from drivers.errors import InstrumentError, InstrumentTimeout
+from drivers.errors import GarbledAnswer, InstrumentError, InstrumentTimeout
 from drivers.keysight_digitizer import KeysightDigitizer
 from tests.drivers.recording import Answer, Recording
 
@@ -23,9 +23,22 @@ ANSWERS: dict[str, Answer] = {
 }
 
 
+TIMING = "TRIGger:SOURce?;DELay?;:SAMPle:SOURce?;TIMer?;:VOLTage:DC:APERture?"
+TIMED = ("TRIGger:SOURce", "TRIGger:DELay", "SAMPle:SOURce", "SAMPle:TIMer", "SENSe:VOLT:APERture")
+
+
 @pytest.fixture
 def line() -> Recording:
-    return Recording(dict(ANSWERS), "TCPIP0::192.168.8.18::inst0::INSTR")
+    line = Recording(dict(ANSWERS), "TCPIP0::192.168.8.18::inst0::INSTR")
+    line.answers[TIMING] = lambda: ";".join(last(line, header) for header in TIMED)
+    return line
+
+
+def last(line: Recording, header: str) -> str:
+    """What a setting was set to last."""
+    return next(
+        entry.split()[1] for entry in reversed(line.sent) if isinstance(entry, str) and f"{header} " in entry
+    )
 
 
 @pytest.fixture
@@ -116,6 +129,18 @@ def test_the_meters_own_words_are_passed_on(digitizer: KeysightDigitizer, line: 
     one_error(line, '+531,"Insufficient memory"')
     with pytest.raises(InstrumentError, match='531, "Insufficient memory" while measuring'):
         digitizer.fetch(1.0)
+
+
+@pytest.mark.parametrize("header", TIMED)
+def test_a_setting_that_did_not_arrive_is_noticed_before_anything_is_measured(
+    digitizer: KeysightDigitizer, line: Recording, header: str
+) -> None:
+    stale = {"TRIGger:SOURce": "IMM", "SAMPle:SOURce": "IMM"}.get(header, "0.0021")
+    line.answers[TIMING] = lambda: ";".join(stale if name == header else last(line, name) for name in TIMED)
+    mark = len(line.sent)
+    with pytest.raises(GarbledAnswer, match="it missed a command"):
+        digitizer.arm(3, 1e-3, 200e-6, 750e-6)
+    assert "INIT" not in line.since(mark)
 
 
 def test_too_few_readings_are_an_error(digitizer: KeysightDigitizer, line: Recording) -> None:

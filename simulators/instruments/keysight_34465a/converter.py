@@ -12,6 +12,8 @@ from simulators.instruments.path import Array
 
 LINE_HZ = 50.0
 OVERLOAD = 9.9e37
+NOT_A_NUMBER = 9.91e37
+"""In blocks as in text, SCPI writes these two for infinity and for no number at all (SCPI-99, 7.2.1.5)."""
 NPLC = (0.001, 0.002, 0.006, 0.02, 0.06, 0.2, 1.0, 10.0, 100.0)
 RESOLUTION = (30e-6, 15e-6, 6e-6, 3e-6, 1.5e-6, 0.7e-6, 0.3e-6, 0.1e-6, 0.03e-6)
 """Of the range, at each NPLC; also the standard deviation of the noise."""

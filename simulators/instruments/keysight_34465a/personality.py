@@ -6,7 +6,7 @@ import numpy as np
 
 from simulators.clock import VirtualClock
 from simulators.instruments.keysight_34465a.acquisition import Acquisition, LevelTrigger, Plan
-from simulators.instruments.keysight_34465a.converter import OVERLOAD, Converter
+from simulators.instruments.keysight_34465a.converter import NOT_A_NUMBER, OVERLOAD, Converter
 from simulators.instruments.keysight_34465a.sense_scpi import SenseCommands
 from simulators.instruments.keysight_34465a.settings import FunctionSettings, Settings, TriggerSettings
 from simulators.instruments.keysight_34465a.trigger_scpi import MEMORY, TriggerCommands
@@ -237,6 +237,7 @@ class Keysight34465A(SenseCommands, TriggerCommands):
         return self._packed(readings) if self.settings.binary else readings.tolist()
 
     def _packed(self, readings: Array) -> bytes:
+        readings = np.where(np.isnan(readings), NOT_A_NUMBER, readings)
         return readings.astype("<f8" if self.settings.swapped else ">f8").tobytes()
 
     def _take(self, count: int) -> Array:

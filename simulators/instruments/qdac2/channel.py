@@ -20,6 +20,7 @@ from simulators.instruments.qdac2.waves import (
     TriangleGenerator,
     WaveGenerator,
 )
+from simulators.instruments.terminals import Distortion
 
 RANGES_V = {"LOW": 2.0, "HIGH": 10.0}
 FILTERS_HZ = {"DC": 10.0, "MED": 10e3, "HIGH": 300e3}
@@ -86,12 +87,18 @@ class OutputChannel:
         self.range, self.filter = "HIGH", "HIGH"
         self.loads = Loads()
         self.keep_from: Callable[[], float] = lambda: clock.now
+        self._distortion: Distortion | None = None
         self._record = OutputRecord()
         self._recorded_s = 0.0
 
     def keep_for(self, needs_since: Callable[[], float]) -> None:
         """Ask `needs_since` for the oldest instant that must be remembered."""
         self.keep_from = needs_since
+
+    def distort(self, distortion: Distortion | None) -> None:
+        """Put out, and read back, another voltage than the generators'; None for theirs again."""
+        self._update_record()
+        self._distortion = distortion
 
     @property
     def waves(self) -> tuple[WaveGenerator, ...]:
@@ -120,13 +127,27 @@ class OutputChannel:
             self._record.add(self.generated(self._recorded_s, now))
             self._recorded_s = now
 
+    @property
+    def dc_V(self) -> float:
+        """What the DC generator gives now, as it reads back."""
+        now = self.clock.now
+        if self._distortion is None:
+            return self.dc.at(now)
+        return float(self._distortion(self.dc.knots(now, now)).values[0])
+
     def at(self, instant: float) -> float:
         """The voltage generated at one instant."""
+        if self._distortion is not None:
+            return float(self.generated(instant, instant).values[0])
         total = sum(generator.at(instant) for generator in self.generators)
         return min(max(total, -self.limit_V), self.limit_V)
 
     def generated(self, start_s: float, stop_s: float) -> Knots:
         """Corners of the voltage generated, before filter and errors."""
+        corners = self._planned(start_s, stop_s)
+        return corners if self._distortion is None else self._distortion(corners)
+
+    def _planned(self, start_s: float, stop_s: float) -> Knots:
         each = [self.dc.knots(start_s, stop_s)]
         for wave in self.waves:
             if wave.running or wave.path.end_s >= start_s:

@@ -90,6 +90,7 @@ class QDac2(SourceCommands, WaveCommands, SenseCommands):
         for channel in self.channels:
             sockets.loads[str(channel.number)] = channel.loads.add
             sockets.keepers.append(channel.keep_for)
+            sockets.shown[str(channel.number)] = channel.distort
         return sockets
 
     def channel(self, number: int) -> OutputChannel:

@@ -92,7 +92,7 @@ class SourceCommands(GeneratorCommands):
     @query("[SOURce#]:VOLTage:LAST")
     def last_voltage(self, channel: int) -> float:
         """The DC generator's voltage at this instant, on its way or not."""
-        return self.channel(channel).dc.at(self.clock.now)
+        return self.channel(channel).dc_V
 
     @command("[SOURce#]:VOLTage[:LEVel]:TRIGgered[:AMPLitude]", _VOLTS)
     def set_triggered_voltage(self, channel: int, volts: float) -> None:

@@ -160,3 +160,30 @@ def test_what_cannot_be_judged_is_refused() -> None:
         repeatability(np.zeros((3, 70)), np.arange(3.0))
     with pytest.raises(ShapeError):
         repeatability(np.zeros((3, 70, 1)), np.arange(3.0), np.ones((3, 69), dtype=bool))
+
+
+def test_noise_alone_is_no_change() -> None:
+    for seed in range(20):
+        outputs, _ = device(np.random.default_rng(seed), a=0.05, b=5.0, samples=100)
+        assert repeatability(outputs, TIMES_s).change.of_spread[0] == 0.0
+
+
+@pytest.mark.parametrize("repeats", [2, 3, 12])
+def test_a_device_that_became_another_one_is_told_with_the_moment(repeats: int) -> None:
+    rng = np.random.default_rng(3)
+    outputs, truth = device(rng, b=0.5)
+    outputs = outputs[:repeats]
+    moment = repeats // 2
+    changed = 0.4 * truth[0, :, 0].std() * rng.standard_normal(truth.shape[1])
+    outputs[moment:, :, 0] += changed
+    shuffled = rng.permutation(repeats)
+    found = repeatability(outputs[shuffled], TIMES_s[:repeats][shuffled]).change
+    assert found.before == moment - 1
+    assert found.size[0] == pytest.approx(np.sqrt((changed**2).mean()), rel=0.05)
+    assert found.of_spread[0] == pytest.approx(0.4, rel=0.12)
+
+
+def test_a_steady_drift_adds_up_to_a_change() -> None:
+    outputs, _ = device(np.random.default_rng(4), gain_per_hour=0.5)
+    found = repeatability(outputs, TIMES_s).change
+    assert found.of_spread[0] == pytest.approx(0.5 * HOURS[-1] / (1.0 + 0.5 * HOURS.mean()), rel=0.05)

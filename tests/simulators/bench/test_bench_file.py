@@ -1,6 +1,7 @@
 import pytest
 
 from simulators.bench import BenchError, EmulatorConfig, build, load
+from simulators.faults.line import FaultyLine
 from tests.simulators.bench.linear import DAC, METER, TEXT, write_bench
 
 CHANGES = {
@@ -55,7 +56,9 @@ def test_a_bench_answers_at_its_addresses(bench_file):
     assert set(bench.resources) == {DAC, METER}
     assert bench.link.latency_s == pytest.approx(200e-6)
     assert bench.link.throughput_Bps == pytest.approx(20e6)
-    assert bench.instruments["dac"] is bench.resources[DAC]
+    line = bench.resources[DAC]
+    assert isinstance(line, FaultyLine)
+    assert line.instrument is bench.instruments["dac"]
     assert [str(wire) for wire in bench.wires][8] == "dac.8 -> 1.0003e+08 ohm -> amplifier.in"
 
 
