@@ -47,7 +47,10 @@ def options(
 )
 def init(
     kind: Annotated[
-        str, typer.Argument(help="The kind of bench: dnpu or dnpu-cards, a chip; rack, instruments alone; own, a package of your own.")
+        str,
+        typer.Argument(
+            help="The kind of bench: dnpu or dnpu-cards, with a chip; rack, instruments alone; own, a package."
+        ),
     ],
     folder: Annotated[Path, typer.Argument(help="A folder to make.")],
     chip: Annotated[

@@ -5,6 +5,7 @@ from typing import Any
 
 from simulators.faults.fault import ANSWER_KINDS
 from simulators.faults.injected import Injected
+from simulators.framing import Framer
 from simulators.instrument import Disconnected, NothingToRead, VirtualInstrument
 from simulators.scpi import ScpiError
 
@@ -128,6 +129,27 @@ class FaultyLine(VirtualInstrument):
         """See `VirtualInstrument.trigger`."""
         self._must_be_up()
         self.instrument.trigger()
+
+    def standing_errors(self) -> tuple[int, ...]:
+        """See `VirtualInstrument.standing_errors`."""
+        return self.instrument.standing_errors()
+
+    def framer(self) -> Framer:
+        """See `VirtualInstrument.framer`."""
+        return self.instrument.framer()
+
+    @property
+    def answer_due(self) -> bool:
+        """See `VirtualInstrument.answer_due`."""
+        return self._outage is None and self.instrument.answer_due
+
+    def refuse(self, error: Exception) -> None:
+        """See `VirtualInstrument.refuse`."""
+        self.instrument.refuse(error)
+
+    def answer_lost(self) -> None:
+        """See `VirtualInstrument.answer_lost`."""
+        self.instrument.answer_lost()
 
     def query_timed_out(self) -> None:
         """See `VirtualInstrument.query_timed_out`; an instrument that is late has an answer."""

@@ -9,6 +9,7 @@ import select
 from contextlib import suppress
 
 from simulators.errors import BenchError
+from simulators.instrument import Disconnected
 from simulators.server.sockets import StreamClient
 from simulators.server.turns import Served, Turns
 
@@ -53,6 +54,10 @@ class SerialClient(StreamClient):
         if events and events[0][1] & select.POLLHUP:
             self._watch = self._loop.call_later(_LOOK_s, self._await_open)
         else:
+            with suppress(
+                Disconnected
+            ):  # a port that is open stays so: its bytes are lost while the line is down
+                self.served.line.instrument.connected()
             self._loop.add_reader(self._controller, self._readable)
 
     def _readable(self) -> None:

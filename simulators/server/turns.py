@@ -48,8 +48,12 @@ class Served:
     clients: "set[Client]" = field(default_factory=set)
 
     def admit(self, client: "Client") -> bool:
-        """Let a client in, unless there are too many already."""
+        """Let a client in, unless there are too many already or the line to the instrument is down."""
         if len(self.clients) >= _MOST_CLIENTS:
+            return False
+        try:
+            self.line.instrument.connected()
+        except Disconnected:
             return False
         self.clients.add(client)
         return True

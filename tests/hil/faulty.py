@@ -12,7 +12,7 @@ from hil.cli.exit_codes import exit_code
 from hil.outcome import Outcome
 from hil.store import RunStore
 from simulators.bench import EmulatedBench
-from simulators.visa import switched_on
+from simulators.visa import powered
 from tests.hil.lab import make_lab, rewrite
 from tests.simulators.bench.linear import write_bench
 
@@ -82,7 +82,7 @@ def attempt(experiment: Path, whole: bool = False) -> Attempt:
     except Exception as failure:
         error = failure
     (run,) = (experiment.parent / "runs").iterdir()
-    bench = cast("EmulatedBench", switched_on(str((run / "bench.yaml").resolve())))
+    bench = cast("EmulatedBench", powered(str((run / "bench.yaml").resolve())))
     dac: Any = bench.instruments["dac"]
     outputs_V = [dac.channel(channel).at(bench.clock.now) for channel in range(1, 9)]
     return Attempt(run, bench, error, outcome, outputs_V)
