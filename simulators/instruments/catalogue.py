@@ -20,6 +20,7 @@ GROUP = "hil.instruments"
 
 _OURS = {
     "qdac2": "simulators.instruments.qdac2.personality:QDac2",
+    "keysight_33512b": "simulators.instruments.keysight_33512b.personality:Keysight33512B",
     "keysight_34465a": "simulators.instruments.keysight_34465a.personality:Keysight34465A",
     "qontrol_q8iv": "simulators.instruments.qontrol_q8iv.personality:QontrolQ8iv",
     "santec_tsl570": "simulators.instruments.santec_tsl570.personality:SantecTsl570",

@@ -1,0 +1,1 @@
+"""An emulated Keysight Infiniium DSO9104A."""
