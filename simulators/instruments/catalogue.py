@@ -31,6 +31,7 @@ _OURS = {
     "yokogawa_gs200": "simulators.instruments.yokogawa_gs200.personality:YokogawaGS200",
     "keysight_b2962a": "simulators.instruments.keysight_b2962a.personality:KeysightB2962A",
     "ni_cdaq": "simulators.instruments.ni_cdaq.chassis:NiCdaq",
+    "rohde_schwarz_rto1024": "simulators.instruments.rohde_schwarz_rto1024.personality:RohdeSchwarzRTO1024",
 }
 
 

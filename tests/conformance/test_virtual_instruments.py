@@ -83,3 +83,13 @@ class TestYokogawaGS200(ScpiConformance):
 class TestKeysightB2962A(ScpiConformance):
     def create_instrument(self) -> VirtualInstrument:
         return make_instrument("keysight_b2962a", VirtualClock(), "MY52350123", np.random.default_rng(1))
+
+
+class TestKeysight33512B(ScpiConformance):
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("keysight_33512b", VirtualClock(), "1", np.random.default_rng(1))
+
+
+class TestRohdeSchwarzRTO1024(ScpiConformance):
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("rohde_schwarz_rto1024", VirtualClock(), "1", np.random.default_rng(1))

@@ -1,1 +1,0 @@
-"""An emulated Keysight Infiniium DSO9104A."""
