@@ -6,7 +6,7 @@ from typing import Any
 from simulators.instruments.keysight_33512b.settings import BurstSettings, TriggerSettings
 from simulators.instruments.keysight_33512b.source_scpi import SourceCommands
 from simulators.instruments.keysight_33512b.values import Clipped
-from simulators.scpi import Boolean, Choice, Number, ScpiError, command, query
+from simulators.scpi import Boolean, Choice, ScpiError, command, query
 
 _MOST_CYCLES = 1e8
 _CHANNEL = Choice("CH1", "CH2")
@@ -39,7 +39,7 @@ class TriggerCommands(SourceCommands):
         """Whether the relay is closed."""
         return self._settings(channel).on
 
-    @command("OUTPut#:LOAD", Number("OHM", 1.0, 10e3, 50.0, infinity=True))
+    @command("OUTPut#:LOAD", Clipped("OHM", 1.0, 10e3, 50.0, infinity=True))
     def set_load(self, channel: int, ohm: float) -> None:
         """The load that amplitudes and offsets are stated for; what the output gives stays."""
         settings = self._settings(channel)

@@ -1,5 +1,6 @@
 """Parameters as the 33512B reads them: what is out of range is clipped, with an error, and not refused."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,13 +11,15 @@ _UNIT = re.compile(r"(VPP|VRMS|DBM)\s*$", re.IGNORECASE)
 
 
 class Clipped(Number):
-    """A number that is brought into its range, with -222 in the error queue."""
+    """A number that is brought into its range, with -222 in the error queue; infinity, where allowed, stays."""
 
     def convert(self, token: str | bytes, instrument: Any, suffixes: Sequence[int]) -> float:
         """Read the number."""
         free = Number(self.unit, infinity=self.infinity)
         known = self.keyword(token, instrument, suffixes) if isinstance(token, str) else None
         value = free.convert(token, instrument, suffixes) if known is None else known
+        if math.isinf(value):
+            return value
         if self.minimum is not None and value < (low := self._bound(self.minimum, instrument, suffixes)):
             instrument.report(ScpiError(-222, "value clipped to lower limit"))
             return low
