@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from simulators.instruments.keysight_33512b.level_scpi import LevelCommands
 from simulators.instruments.keysight_33512b.settings import (
     LARGEST_V,
     SAMPLE_RATES,
     SMALLEST_SPAN_V,
     ArbSettings,
 )
-from simulators.instruments.keysight_33512b.source_scpi import SourceCommands
 from simulators.instruments.keysight_33512b.values import Amplitude, AmplitudeParameter, Clipped
 from simulators.instruments.path import Array
 from simulators.scpi import Block, Choice, ScpiError, Text, command, query, quoted
@@ -28,7 +28,7 @@ def _slowest(instrument: object, channel: int = 1) -> float:
 _PEAKS = AmplitudeParameter("V", SMALLEST_SPAN_V, 2.0 * LARGEST_V, 0.1)
 
 
-class ArbCommands(SourceCommands):
+class ArbCommands(LevelCommands):
     """See the module. `arbs` are the waves of each channel, by name."""
 
     arbs: tuple[dict[str, Array], dict[str, Array]]

@@ -18,10 +18,8 @@ from simulators.instruments.terminals import Pulse, TriggerOutput
 _MEMORY_S = 5.0
 """History that is kept although nobody has asked for it."""
 _MOST_PULSES_HZ = 1e5
-"""Sync pulses that are really sent down a trigger cable each second; of more, every n-th one is."""
+"""Pulses that are really sent down a trigger cable each second; of more, every n-th one is."""
 _TRIGGER_WIDTH_S = 1e-6
-_BURST_SLACK_S = 1e-6
-"""A burst period is at least this much longer than the burst."""
 
 
 class OutputChannel:
@@ -88,7 +86,7 @@ class OutputChannel:
         """Let the settings hold from now on."""
         now = self.clock.now
         self._run += 1
-        self._timeline.forget(min(now, self._keep_from()) - _MEMORY_S)
+        self._forget()
         phase = self._origin_phase + float(self._pace.phases(np.array([now - self._origin_s]))[0])
         self._origin_s, self._origin_phase, self._pace = now, phase % 1.0, self._new_pace()
         self._busy_until_s = -math.inf
@@ -104,6 +102,9 @@ class OutputChannel:
                 self._begin(now, math.inf)
             elif settings.trigger.source == "TIM" and not settings.burst.gated:
                 self._timer()
+
+    def _forget(self) -> None:
+        self._timeline.forget(min(self.clock.now, self._keep_from()) - _MEMORY_S)
 
     def restart_phase(self) -> None:
         """Begin a cycle now."""
@@ -158,29 +159,26 @@ class OutputChannel:
             case "NOIS":
                 return _noise(self._noise_seed)
             case "ARB":
-                halves = 0.5 * settings.arb.levels
-                return (
-                    shapes.lines(halves)
-                    if settings.arb.smoothing == "NORM"
-                    else shapes.stairs(halves, self.cycle_Hz)
-                )
+                halves, straight = 0.5 * settings.arb.levels, settings.arb.smoothing == "NORM"
+                return shapes.lines(halves) if straight else shapes.stairs(halves, self.cycle_Hz)
         return None
 
-    def _course(self, begin_s: float, level: float, shape: Shape | None, pace: Pace, phase: float) -> Course:
-        """A wave from `begin_s` on, or what rests at `level` (of the span) without a shape."""
+    @property
+    def _levels(self) -> tuple[float, float]:
+        """Offset and span into an open circuit, with this channel's errors; zero while the relay is open."""
         settings = self.settings
         if not settings.on:
-            return Course(begin_s, 0.0)
+            return 0.0, 0.0
+        gain = 1.0 + self._gain_error
         sign = -1.0 if settings.inverted else 1.0
-        span_V = sign * settings.span_V * (1.0 + self._gain_error)
-        offset_V = settings.offset_V * (1.0 + self._gain_error) + self._offset_error_V
-        if settings.function == "DC" or shape is None:
-            moved = 0.0 if settings.function == "DC" else level
-            return Course(begin_s, offset_V + moved * span_V)
-        return Course(begin_s, offset_V, span_V, shape, pace, phase)
+        return settings.offset_V * gain + self._offset_error_V, sign * settings.span_V * gain
 
     def _put(self, begin_s: float, shape: Shape | None, pace: Pace, phase: float) -> None:
-        self._timeline.put(self._course(begin_s, 0.0, shape, pace, phase))
+        offset_V, span_V = self._levels
+        if shape is None:
+            self._timeline.put(Course(begin_s, offset_V))
+        else:
+            self._timeline.put(Course(begin_s, offset_V, span_V, shape, pace, phase))
 
     def _resting(self, shape: Shape) -> float:
         """Where the output rests between bursts: at the start phase, or at the first point of a wave of points."""
@@ -191,7 +189,8 @@ class OutputChannel:
     def _rest(self, from_s: float) -> None:
         shape = self._shape()
         if shape is not None:
-            self._timeline.put(self._course(from_s, self._resting(shape), None, Steady(0.0), 0.0))
+            offset_V, span_V = self._levels
+            self._timeline.put(Course(from_s, offset_V + self._resting(shape) * span_V))
 
     # Bursts -----------------------------------------------------------------------------------------------
 
@@ -229,10 +228,7 @@ class OutputChannel:
 
     def abort(self) -> None:
         """End a burst; wait for the next trigger if triggers are awaited."""
-        if self.settings.trigger.continuous:
-            self.initiate(True)
-        else:
-            self.initiate(False)
+        self.initiate(self.settings.trigger.continuous)
 
     @property
     def busy_until_s(self) -> float:
@@ -262,7 +258,10 @@ class OutputChannel:
             self._gate(pulse)
             return
         edge_s = pulse.fall_s if settings.trigger.negative else pulse.rise_s
-        self._at(edge_s, lambda: self.take_trigger())
+        self._at(edge_s, self._trigger)
+
+    def _trigger(self) -> None:
+        self.take_trigger()
 
     def _gate(self, pulse: Pulse) -> None:
         """Run while the gate is open, and on to the end of the cycle that was begun."""
@@ -293,18 +292,13 @@ class OutputChannel:
         self.clock.schedule(self.clock.now, due)
 
     def _begin(self, begin_s: float, length_s: float) -> None:
-        shape = self._shape()
-        self._put(begin_s, shape, self._pace, self.settings.burst.phase_deg / 360.0)
+        self._forget()
+        self._put(begin_s, self._shape(), self._pace, self.settings.burst.phase_deg / 360.0)
         if length_s < math.inf:
             self._rest(begin_s + length_s)
         self._busy_until_s = begin_s + length_s
-        run = self._run
-
-        def started() -> None:
-            if run == self._run:
-                self._signal(length_s if length_s < math.inf else _TRIGGER_WIDTH_S, burst=True)
-
-        self._at(begin_s, started)
+        width_s = length_s if length_s < math.inf else _TRIGGER_WIDTH_S
+        self._at(begin_s, lambda: self._signal(width_s, burst=True))
 
     # Sync and trigger output ------------------------------------------------------------------------------
 
@@ -318,16 +312,16 @@ class OutputChannel:
             cycle_s = 1.0 / self._pace.frequency_Hz
             phase = self._origin_phase + self.settings.phase_deg / 360.0
             first_s = now + ((-phase) % 1.0) * cycle_s
-            every = max(math.ceil(1.0 / (cycle_s * _MOST_PULSES_HZ) - 1e-9), 1)
-            self._signal_each(first_s, every * cycle_s, 0.5 * cycle_s, bursts=False)
+            self._signal_each(first_s, cycle_s, 0.5 * cycle_s, bursts=False)
 
     def _signal_each(self, first_s: float, period_s: float, width_s: float, *, bursts: bool) -> None:
         """Signal periodically, as long as anybody listens."""
         run = self._run
+        every_s = period_s * max(math.ceil(1.0 / (period_s * _MOST_PULSES_HZ) - 1e-9), 1)
 
         def due(k: int) -> None:
             if run == self._run and self._signal(width_s, burst=bursts):
-                self.clock.schedule(first_s + (k + 1) * period_s, lambda: due(k + 1))
+                self.clock.schedule(first_s + (k + 1) * every_s, lambda: due(k + 1))
 
         self.clock.schedule(first_s, lambda: due(0))
 
@@ -343,10 +337,17 @@ class OutputChannel:
         return heard
 
     def _at(self, instant: float, action: Callable[[], object]) -> None:
+        """Do something at an instant unless a setting has changed by then."""
+        run = self._run
+
+        def due() -> None:
+            if run == self._run:
+                action()
+
         if instant <= self.clock.now:
-            action()
+            due()
         else:
-            self.clock.schedule(instant, lambda: (action(), None)[1])
+            self.clock.schedule(instant, due)
 
 
 @lru_cache(maxsize=4)

@@ -6,6 +6,7 @@ from simulators.clock import VirtualClock
 from simulators.instruments.keysight_33512b.arb_scpi import ArbCommands
 from simulators.instruments.keysight_33512b.output import OutputChannel
 from simulators.instruments.keysight_33512b.settings import ChannelSettings
+from simulators.instruments.keysight_33512b.shape_scpi import ShapeCommands
 from simulators.instruments.keysight_33512b.trigger_scpi import TriggerCommands
 from simulators.instruments.path import Array
 from simulators.instruments.terminals import Pulse, Terminals, TriggerOutput
@@ -17,7 +18,7 @@ _OFFSET_ERROR_V = 1e-3
 _NOISE_V = 100e-6
 
 
-class Keysight33512B(TriggerCommands, ArbCommands):
+class Keysight33512B(TriggerCommands, ArbCommands, ShapeCommands):
     """An emulated Keysight 33512B with the arbitrary wave option.
 
     Sockets: sources "ch1" and "ch2", trigger outputs "sync" and "trigger" (the rear socket as an output),

@@ -24,7 +24,11 @@ NARROWEST_S = 16e-9
 BIT_RATES = (1e-3, 50e6)
 SAMPLE_RATES = (1e-6, 250e6)
 NOISE_BANDWIDTHS_HZ = (1e-3, 20e6)
+BURST_PERIODS_S = (1e-6, 8000.0)
+BURST_SLACK_S = 1e-6
+"""A burst's period is at least this much longer than the burst."""
 _NOISE_CREST = 3.5
+"""Peak over standard deviation."""
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from simulators.instruments.keysight_33512b.settings import BurstSettings, TriggerSettings
+from simulators.instruments.keysight_33512b.settings import BURST_PERIODS_S, BurstSettings, TriggerSettings
 from simulators.instruments.keysight_33512b.source_scpi import SourceCommands
 from simulators.instruments.keysight_33512b.values import Clipped
 from simulators.scpi import Boolean, Choice, ScpiError, command, query
@@ -211,7 +211,7 @@ class TriggerCommands(SourceCommands):
         """From a trigger to its burst."""
         return self._triggering(channel).delay_s
 
-    @command("TRIGger#:TIMer", Clipped("S", 1e-6, 8000.0, 1.0))
+    @command("TRIGger#:TIMer", Clipped("S", *BURST_PERIODS_S, 1.0))
     def set_trigger_timer(self, channel: int, seconds: float) -> None:
         """From burst to burst when the timer triggers."""
         self._set_trigger(channel, timer_s=seconds)
@@ -332,7 +332,7 @@ class TriggerCommands(SourceCommands):
         """Whether the gate is open when the trigger input is high or low."""
         return "INV" if self._burst(channel).gate_inverted else "NORM"
 
-    @command("[SOURce#]:BURSt:INTernal:PERiod", Clipped("S", 1e-6, 8000.0, 10e-3))
+    @command("[SOURce#]:BURSt:INTernal:PERiod", Clipped("S", *BURST_PERIODS_S, 10e-3))
     def set_burst_period(self, channel: int, seconds: float) -> None:
         """From burst to burst when they start by themselves."""
         self._set_burst(channel, period_s=seconds)

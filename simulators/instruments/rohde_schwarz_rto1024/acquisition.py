@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -46,6 +46,10 @@ class Waiting:
         find: the first trigger between two instants.
         take: what to do with each trigger when its record is over.
         left: how many records are still to come.
+
+    Attributes:
+        trigger_s: the trigger whose record is being acquired; None while one is awaited.
+        over: whether the last record is complete, or it was ended.
     """
 
     clock: VirtualClock
@@ -57,19 +61,13 @@ class Waiting:
     left: int = 1
     trigger_s: float | None = None
     armed_s: float = 0.0
-    automatic: bool = False
-    _over: bool = False
-    _searched_s: float = field(default=0.0)
-
-    @property
-    def over(self) -> bool:
-        """Whether the last record is complete, or it was ended."""
-        return self._over
+    over: bool = False
+    _searched_s: float = 0.0
 
     @property
     def over_at_s(self) -> float:
         """When it will be over; infinity while that depends on a trigger."""
-        if self._over:
+        if self.over:
             return self.clock.now
         if self.trigger_s is None or self.left > 1:
             return math.inf
@@ -78,7 +76,7 @@ class Waiting:
     @property
     def needs_since(self) -> float:
         """The oldest instant whose voltage is still to be read."""
-        if self._over:
+        if self.over:
             return math.inf
         return self.armed_s if self.trigger_s is None else self.trigger_s - self.before_s
 
@@ -90,23 +88,23 @@ class Waiting:
 
     def stop(self) -> None:
         """End it; nothing more is taken."""
-        self._over = True
+        self.over = True
 
     def force(self, instant: float) -> None:
         """A trigger from outside."""
-        if not self._over and self.trigger_s is None and instant >= self.armed_s + self.before_s:
+        if not self.over and self.trigger_s is None and instant >= self.armed_s + self.before_s:
             self._triggered(instant)
 
     def _look(self, length_s: float) -> None:
         until_s, armed_s = self._searched_s + length_s, self.armed_s
 
         def seen() -> None:
-            if self._over or self.trigger_s is not None or self.armed_s != armed_s:
+            if self.over or self.trigger_s is not None or self.armed_s != armed_s:
                 return
             found_s = self.find(self._searched_s, until_s)
             self._searched_s = until_s
             if found_s is None and until_s - armed_s - self.before_s >= self.auto_s * (1.0 - 1e-9):
-                found_s, self.automatic = until_s, True
+                found_s = until_s
             if found_s is None:
                 rest_s = max(self.auto_s - (until_s - armed_s - self.before_s), _FIRST_LOOK_S)
                 self._look(min(2.0 * length_s, _LONGEST_LOOK_S, rest_s))
@@ -120,11 +118,11 @@ class Waiting:
         self.clock.schedule(max(instant + self.after_s, self.clock.now), self._complete)
 
     def _complete(self) -> None:
-        if self._over or self.trigger_s is None:
+        if self.over or self.trigger_s is None:
             return
         self.take(self.trigger_s)
         self.left -= 1
         if self.left > 0:
             self.arm()
         else:
-            self._over = True
+            self.over = True

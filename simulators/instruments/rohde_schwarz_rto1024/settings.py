@@ -1,6 +1,7 @@
 """The oscilloscope's settings, as after *RST, and what follows from them.
 
-R&S RTO User Manual. From memory: the numbers after *RST, and the ranges of scale and offset.
+R&S RTO User Manual. From memory: the numbers after *RST, and the ranges of scale and offset. The limit of the
+record length after *RST is lower than the instrument's own, so that a long time axis does not take seconds.
 """
 
 import math
@@ -14,6 +15,7 @@ CONVERTER_HZ = 10e9
 """The converters' own rate; beyond it records are interpolated."""
 RATES_HZ = (2.0, 20e12)
 MEMORY = (1000, 20_000_000)
+USUAL_LIMIT = 1_000_000
 SCALES_V = {"DC": (1e-3, 1.0), "DCL": (1e-3, 10.0), "AC": (1e-3, 10.0)}
 OHM = {"DC": 50.0, "DCL": 1e6, "AC": 1e6}
 """DC is the 50 ohm input, DCLimit the one of 1 Mohm."""
@@ -68,7 +70,7 @@ class AcquireSettings:
     rate_Hz: float = CONVERTER_HZ
     points: int = MEMORY[0]
     points_held: bool = False
-    most_points: int = MEMORY[1]
+    most_points: int = USUAL_LIMIT
     count: int = 1
     fine: bool = False
     fine_Hz: float = 1e9

@@ -7,6 +7,7 @@ from simulators.instruments.rohde_schwarz_rto1024.settings import (
     MEMORY,
     RATES_HZ,
     TIME_DIVISIONS,
+    USUAL_LIMIT,
 )
 from simulators.scpi import Boolean, Choice, Integer, Number, ScpiError, command, query
 
@@ -201,7 +202,7 @@ class SweepCommands(InputCommands):
         """Points of a record."""
         return self.settings.points
 
-    @command("ACQuire:POINts:MAXimum", Integer(*MEMORY, MEMORY[1]))
+    @command("ACQuire:POINts:MAXimum", Integer(*MEMORY, USUAL_LIMIT))
     def set_most_points(self, points: int) -> None:
         """The most points of a record at a constant resolution."""
         self.settings.acquire.most_points = points
@@ -217,8 +218,8 @@ class SweepCommands(InputCommands):
         """Points a second; the number of points follows, as far as the memory goes."""
         acquire = self.settings.acquire
         acquire.rate_Hz = hertz
-        most = max(round(hertz * self.settings.time.range_s), 2)
-        acquire.points = min(most, MEMORY[1])
+        acquire.points = min(max(round(hertz * self.settings.time.range_s), 2), MEMORY[1])
+        acquire.most_points = max(acquire.most_points, acquire.points)
         self.changed()
 
     @query("ACQuire:SRATe")

@@ -475,6 +475,24 @@ def test_sync_goes_with_the_cycles():
     assert not heard
 
 
+def test_bursts_that_start_by_themselves_repeat():
+    generator, clock = alone()
+    heard = []
+    generator.terminals.trigger_outputs["sync"].listeners.append(heard.append)
+    tell(generator, "FREQ 1e4;:OUTP:LOAD INF;:VOLT 2;:OUTP ON;:BURS:NCYC 3;INT:PER 1e-3;:BURS:STAT ON")
+    clock.advance(5.5e-3)
+    times_s = np.arange(0, 5e-3, 1e-6)
+    volts = sampled(generator, times_s, 1e-6)
+    part_s = times_s % 1e-3 + 0.5e-6
+    expected = np.where(part_s < 300e-6, np.sin(2 * np.pi * 1e4 * part_s), 0.0)
+    np.testing.assert_allclose(volts, expected, atol=0.015)
+    assert [pulse.start_s for pulse in heard] == pytest.approx([1e-3 * k for k in range(6)], abs=1e-9)
+    assert heard[0].width_s == pytest.approx(300e-6)
+    tell(generator, "BURS:PHAS 90;:INIT:CONT OFF")
+    clock.advance(1.0)
+    assert sampled(generator, np.array([clock.now]))[0] == pytest.approx(1.0, abs=0.01)
+
+
 # Arbitrary waves, noise, bits, sweeps ---------------------------------------------------------------------
 
 

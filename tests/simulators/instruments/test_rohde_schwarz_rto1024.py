@@ -388,6 +388,16 @@ def test_formats(sine):
     assert scope.error_next().startswith("-230,")
 
 
+def test_a_newline_inside_a_block_does_not_end_it(sine):
+    scope = sine.scope
+    scope.high_definition_state(True)
+    acquire(scope)
+    scope.visa_handle.write("CHAN1:DATA?")
+    raw = scope.visa_handle.read_raw()
+    assert len(raw) == len("#6100000") + 100_000 + 1
+    assert b"\n" in raw[:-1]
+
+
 # Waiting --------------------------------------------------------------------------------------------------
 
 
