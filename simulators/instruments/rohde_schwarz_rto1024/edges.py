@@ -10,7 +10,9 @@ from simulators.instruments.path import Array, Mask
 _POINTS = 2048
 _REFINED = 64
 _PRECISION_S = 1e-14
-_MOST_LOOKS = 48
+_MOST_LOOKS = 16
+_ODD = 8.0
+"""As often as the median a mean must be off before something is hidden there."""
 _FLAT = 1e-6
 
 
@@ -18,9 +20,9 @@ _FLAT = 1e-6
 class Search:
     """The search of one stretch of time.
 
-    Looks at points, and between them at the mean: where that is not what a straight line would have, something
-    is hidden there, and the search goes in. So neither a short pulse nor a fast wave is missed, while a voltage
-    at rest costs two looks. Of a wave that is fast against the stretch it finds one of its first crossings.
+    Looks at points, and between them at the mean: where that is further from a straight line's than elsewhere,
+    something is hidden there, and the search goes in. So a short pulse is not missed, and a voltage at rest or
+    noise costs two looks. Of a wave that is fast against the stretch it finds one of its crossings.
 
     Args:
         at: voltages at instants, as the trigger sees them.
@@ -47,18 +49,22 @@ class Search:
         times_s = np.linspace(start_s, stop_s, _POINTS + 1)
         volts = self.at(times_s)
         crossed = self._crossed(volts)
-        bent = np.zeros_like(crossed)
+        off = np.zeros(_POINTS)
         if (stop_s - start_s) / _POINTS > self.finest_s:
-            straight = 0.5 * (volts[1:] + volts[:-1])
-            extent_V = max(float(np.ptp(volts)), abs(self.level_V), 1e-6)
-            bent = np.abs(self.means(times_s[:-1], times_s[1:]) - straight) > _FLAT * extent_V
-        for k in np.flatnonzero(crossed | bent).tolist():
-            if bent[k] and self._looks < _MOST_LOOKS:
+            off = np.abs(self.means(times_s[:-1], times_s[1:]) - 0.5 * (volts[1:] + volts[:-1]))
+        least_V = _FLAT * max(float(np.ptp(volts)), abs(self.level_V), 1e-6)
+        odd = off > max(_ODD * float(np.median(off)), least_V)
+        for k in np.flatnonzero(crossed | odd).tolist():
+            if odd[k] and self._looks < _MOST_LOOKS:
                 found = self.first(float(times_s[k]), float(times_s[k + 1]))
                 if found is not None:
                     return found
             if crossed[k]:
                 return self._refine(float(times_s[k]), float(times_s[k + 1]))
+        # All points of a fast wave may lie at one phase of it.
+        for k in np.flatnonzero(off > least_V)[:1].tolist():
+            if self._looks < _MOST_LOOKS:
+                return self.first(float(times_s[k]), float(times_s[k + 1]))
         return None
 
     def _refine(self, low_s: float, high_s: float) -> float:
