@@ -9,7 +9,7 @@ import numpy as np
 from simulators.instruments.keysight_33512b.shapes import Shape
 from simulators.instruments.path import Array, Knots
 
-_MOST_CORNERS = 1 << 17
+_MOST_CORNERS = 1 << 15
 
 
 class Pace(Protocol):
@@ -141,6 +141,11 @@ class Course:
             swept = self.first_phase + self.pace.phases(stops_s - self.begin_s) - firsts
         return self.offset_V + self.span_V * self.shape.mean(firsts - np.floor(firsts), swept)
 
+    def cycles(self, start_s: float, stop_s: float) -> float:
+        """How many cycles there are between two instants, at the most."""
+        moves = self.shape is not None and self.span_V != 0.0
+        return self.pace.fastest_Hz * (stop_s - start_s) if moves else 0.0
+
     def corners_s(self, start_s: float, stop_s: float) -> Array:
         """Instants between which it is straight, or nearly so; none for a wave that has too many."""
         if self.shape is None or self.span_V == 0.0:
@@ -216,14 +221,12 @@ class Timeline:
         times, values = [], []
         for course, begin_s, end_s in self._pieces(start_s, stop_s):
             low_s, high_s = max(start_s, begin_s), min(stop_s, end_s)
-            inner_s = course.corners_s(low_s, high_s)
-            here_s = np.concatenate(([low_s], inner_s, [high_s]))
+            here_s = np.concatenate(([low_s], course.corners_s(low_s, high_s), [high_s]))
             volts = course.values(here_s)
-            if len(inner_s) == 0 and course.shape is not None and high_s > low_s:
-                edges_s = np.linspace(low_s, high_s, _MOST_CORNERS)
-                if course.pace.fastest_Hz * (high_s - low_s) * len(course.shape.corners()) > _MOST_CORNERS:
-                    means = course.means(edges_s[:-1], edges_s[1:])
-                    here_s, volts = edges_s, np.append(means, means[-1])
+            if len(here_s) == 2 and course.cycles(low_s, high_s) > 1.0:  # too many corners to be given
+                here_s = np.linspace(low_s, high_s, _MOST_CORNERS)
+                half_s = 0.5 * (here_s[1] - here_s[0])
+                volts = course.means(here_s - half_s, here_s + half_s)
             times.append(here_s)
             values.append(volts)
         joined_s = np.concatenate(times)
