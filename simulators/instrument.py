@@ -47,12 +47,15 @@ class VirtualInstrument(ABC):
         title: maker, model and what it is, for lists of instruments.
         stock_driver: dotted name of the QCoDeS driver that it satisfies, empty if there is none.
         example: how to put it on a bench.
+        ignores_termchar: whether it goes on to the end of its answer although the controller has asked it to
+            stop at a termination character; on networks and USB that is the instrument's own business.
         terminals: its sockets; none unless a subclass has some.
     """
 
     title: ClassVar[str] = ""
     stock_driver: ClassVar[str] = ""
     example: ClassVar[Example] = Example()
+    ignores_termchar: ClassVar[bool] = False
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock

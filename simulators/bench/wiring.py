@@ -166,6 +166,9 @@ class Wiring:
             raise BenchError(f"{wire.start} already feeds a meter; one is all that it can drive")
         self._claim(wire)
         takers[wire.stop.name](signal)
+        load = self._takers(wire.stop).input_loads.get(wire.stop.name)
+        if load is not None and not isinstance(signal, Amplifier):
+            self._load(wire.start, load)
 
     def _claim(self, wire: Wire) -> None:
         """An input measures one thing."""

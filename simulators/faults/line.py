@@ -54,6 +54,11 @@ class FaultyLine(VirtualInstrument):
             raise AttributeError(name)
         return getattr(self.instrument, name)
 
+    @property
+    def ignores_termchar(self) -> bool:  # type: ignore[override]  # of a class elsewhere, of the instrument here
+        """See `VirtualInstrument.ignores_termchar`."""
+        return self.instrument.ignores_termchar
+
     def add(self, fault: Injected) -> None:
         """Let a fault happen from the next exchange on."""
         self._faults.append(fault)

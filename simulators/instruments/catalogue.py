@@ -20,6 +20,7 @@ GROUP = "hil.instruments"
 
 _OURS = {
     "qdac2": "simulators.instruments.qdac2.personality:QDac2",
+    "keysight_33512b": "simulators.instruments.keysight_33512b.personality:Keysight33512B",
     "keysight_34465a": "simulators.instruments.keysight_34465a.personality:Keysight34465A",
     "qontrol_q8iv": "simulators.instruments.qontrol_q8iv.personality:QontrolQ8iv",
     "santec_tsl570": "simulators.instruments.santec_tsl570.personality:SantecTsl570",
@@ -30,6 +31,7 @@ _OURS = {
     "yokogawa_gs200": "simulators.instruments.yokogawa_gs200.personality:YokogawaGS200",
     "keysight_b2962a": "simulators.instruments.keysight_b2962a.personality:KeysightB2962A",
     "ni_cdaq": "simulators.instruments.ni_cdaq.chassis:NiCdaq",
+    "rohde_schwarz_rto1024": "simulators.instruments.rohde_schwarz_rto1024.personality:RohdeSchwarzRTO1024",
 }
 
 

@@ -28,6 +28,15 @@ class Moving(Protocol):
         """The instants between `start_s` and `stop_s` at which it may bend, in any order."""
 
 
+@runtime_checkable
+class Ohmic(Load, Protocol):
+    """A load that draws in proportion to its voltage."""
+
+    @property
+    def ohm(self) -> float:
+        """Its resistance."""
+
+
 @dataclass(frozen=True)
 class Resistance:
     """A resistor to ground."""
@@ -52,6 +61,11 @@ class Loads:
     def drawn_A(self, volts: float, instant: float) -> float:
         """See `Load.drawn_A`."""
         return sum(load.drawn_A(volts, instant) for load in self.each)
+
+    @property
+    def conductance_S(self) -> float:
+        """Of the resistances among them."""
+        return sum(1.0 / load.ohm for load in self.each if isinstance(load, Ohmic))
 
     def corners_s(self, start_s: float, stop_s: float) -> Array:
         """See `Moving.corners_s`; a load that is not `Moving` stays what it is."""

@@ -126,9 +126,10 @@ class Terminals:
     """The sockets of one instrument, by the names that wires use.
 
     A source that gives its own `means` too is read by them; others are read along their corners. `inputs`
-    take a voltage and load nothing; `current_inputs` take the current into a virtual ground. `loads` is told
-    what hangs on a source, for those that feel it. `needs_since` gives the oldest instant that a measurement
-    under way will still ask for; `keepers` are told where to ask before history is forgotten.
+    take a voltage and load nothing but what `input_loads` says; `current_inputs` take the current into a
+    virtual ground. `loads` is told what hangs on a source, for those that feel it. `needs_since` gives the
+    oldest instant that a measurement under way will still ask for; `keepers` are told where to ask before
+    history is forgotten.
     `shown` distorts a source's voltage where the instrument's own read-back shows it; None ends that.
     """
 
@@ -141,5 +142,6 @@ class Terminals:
     trigger_inputs: dict[str, Callable[[Pulse], None]] = field(default_factory=dict)
     loads: dict[str, Callable[[Load], None]] = field(default_factory=dict)
     shown: dict[str, Callable[[Distortion | None], None]] = field(default_factory=dict)
+    input_loads: dict[str, Load] = field(default_factory=dict)
     keepers: list[Callable[[Callable[[], float]], None]] = field(default_factory=list)
     needs_since: Callable[[], float] = lambda: math.inf

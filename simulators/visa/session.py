@@ -36,6 +36,12 @@ class Port(Line):
         return self.name.interface_type_const == InterfaceType.asrl or self.name.resource_class == "SOCKET"
 
     @property
+    def stops_at_termchar(self) -> bool:
+        """Whether a termination character ends a read; a GPIB board sees to it, whatever the instrument does."""
+        ignored = self.instrument.ignores_termchar and self.name.interface_type_const != InterfaceType.gpib
+        return self.is_stream or not ignored
+
+    @property
     def unread(self) -> bool:
         """Whether the rest of an answer that was begun is still to be read."""
         return self.answering or bool(self.held)
@@ -99,7 +105,7 @@ class Session:
         """Take over attributes that have changed."""
         milliseconds = self.attributes[_TIMEOUT]
         self.timeout_s = _FOREVER_s if milliseconds == VI_TMO_INFINITE else milliseconds / 1000
-        enabled = self.attributes.get(_TERMCHAR_ENABLED, False)
+        enabled = self.attributes.get(_TERMCHAR_ENABLED, False) and self.port.stops_at_termchar
         self.termchar = bytes([self.attributes[_TERMCHAR]]) if enabled else None
         self.send_end = not self.stream and bool(self.attributes.get(_SEND_END, True))
 

@@ -104,3 +104,13 @@ class TestLineBeforeItsFault(ScpiConformance):
         for kind in ("no_answer", "disconnect"):
             faults.inject(Fault(instrument="supply", kind=kind, at=1_000_000))
         return line
+
+
+class TestKeysight33512B(ScpiConformance):
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("keysight_33512b", VirtualClock(), "1", np.random.default_rng(1))
+
+
+class TestRohdeSchwarzRTO1024(ScpiConformance):
+    def create_instrument(self) -> VirtualInstrument:
+        return make_instrument("rohde_schwarz_rto1024", VirtualClock(), "1", np.random.default_rng(1))

@@ -1,0 +1,1 @@
+"""An emulated Keysight 33512B."""

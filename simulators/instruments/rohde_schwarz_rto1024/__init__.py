@@ -1,0 +1,1 @@
+"""An emulated Rohde & Schwarz RTO1024."""
