@@ -29,7 +29,7 @@ from drivers.layout import Electrode, JointLimits, Readout, Reference
 from drivers.qdac2_source import Qdac2Source
 from drivers.roles import Digitizer, VoltageSourceArray
 from hil.config.bench import BenchFile, ChipSection, RackFile, station_configuration
-from hil.config.visa_library import library
+from hil.config.visa_library import library, replaying
 from hil.errors import ConfigError
 from hil.interrupts import Interrupts
 from hil.session import Session
@@ -201,7 +201,8 @@ def _adapter(role: str, known: dict[str, Any], instrument: Any, chip: ChipSectio
 
 def _emulation(bench: RackFile, path: Path) -> AbstractContextManager[None]:
     """What lets drivers that go round VISA find the emulated bench; on a real one there is nothing to do."""
-    return emulated_daqmx(path.resolve()) if bench.visa == "@hil" else nullcontext()
+    emulated = bench.visa == "@hil" and not replaying()
+    return emulated_daqmx(path.resolve()) if emulated else nullcontext()
 
 
 def _trigger_output(chip: ChipSection) -> int:

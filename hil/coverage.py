@@ -1,9 +1,13 @@
-"""How much of a stock driver an emulated instrument covers: every parameter is read, and set to what was read."""
+"""How much of a stock driver an emulated instrument covers: every parameter is read, and set to what was read.
+
+Where a driver's own limits refuse what it has read (a number as text, the instrument's short form), the nearest
+value that they allow is set instead.
+"""
 
 import io
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -93,6 +97,8 @@ def opened(model: str) -> Iterator[tuple[Instrument, Any]]:
         driver = getattr(import_module(module), name)
         try:
             with patch("time.sleep", bench.clock.advance), redirect_stdout(io.StringIO()):
+                for message in kind.example.before:
+                    bench.resources[kind.example.address].write(message.encode())
                 instrument = driver(
                     f"cover_{model}", kind.example.address, visalib=f"{path}@hil", **kind.example.arguments
                 )
@@ -118,9 +124,7 @@ def _parameters(part: Any, prefix: str) -> Iterator[tuple[str, Any]]:
             yield prefix + name, parameter
     seen: set[tuple[type, str]] = set()
     for module in part.submodules.values():
-        channels = getattr(
-            module, "_channels", None
-        )  # a list of channels stands beside the channels themselves
+        channels = getattr(module, "_channels", None)  # a list stands beside the channels themselves
         first = channels[0] if channels else module
         alike = type(first), first.short_name.rstrip("0123456789")
         if alike not in seen and hasattr(first, "parameters"):
@@ -133,8 +137,31 @@ def _try(name: str, parameter: Any, instrument: Any) -> Outcome:
     got: str | None = None
     if parameter.gettable:
         got, value = _attempt(parameter.get, instrument)
-    settable = parameter.settable and value is not None
-    return Outcome(name, got, _attempt(lambda: parameter.set(value), instrument)[0] if settable else None)
+    if not parameter.settable or value is None:
+        return Outcome(name, got, None)
+    wanted = next(
+        (candidate for candidate in _candidates(parameter, value) if _allowed(parameter, candidate)), value
+    )
+    return Outcome(name, got, _attempt(lambda: parameter.set(wanted), instrument)[0])
+
+
+def _candidates(parameter: Any, value: Any) -> Iterator[Any]:
+    """What was read, the number that it spells, and what the driver names as allowed."""
+    yield value
+    for number in (int, float):
+        with suppress(TypeError, ValueError):
+            yield number(value)
+    for validator in parameter.validators:
+        words = [word for word in getattr(validator, "valid_values", ()) if isinstance(word, str)]
+        yield from sorted(words, key=lambda word: not word.upper().startswith(str(value).upper()[:4]))
+
+
+def _allowed(parameter: Any, value: Any) -> bool:
+    try:
+        parameter.validate(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _attempt(action: Any, instrument: Any) -> tuple[str, Any]:

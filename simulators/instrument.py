@@ -30,11 +30,13 @@ class Example:
         address: a VISA resource name of the kind that the instrument has.
         options: the model's own, as in a bench file.
         arguments: what the stock driver takes besides name and address.
+        before: messages that make it ready to be tried, such as one that switches the output on.
     """
 
     address: str = "TCPIP0::127.0.0.1::inst0::INSTR"
     options: Mapping[str, Any] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
 
 
 class VirtualInstrument(ABC):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,8 +11,9 @@ if TYPE_CHECKING:
 _INTRODUCTION = """\
 # What the emulated instruments cover
 
-Written by `hil instruments --markdown`; a test keeps it true. The driver of each is run unmodified: every parameter is
-read, then set to what was read. What the personality does not know answers -113, as the instrument would.
+Written by `hil instruments --markdown` with {versions}; a test keeps it true. The driver of
+each is run unmodified: every parameter is read, then set to what was read. What the personality does not know answers
+-113, as the instrument would. What else a driver says of itself is quoted.
 """
 _SOCKETS = (
     "sources",
@@ -80,7 +82,12 @@ def coverage(model: str) -> "Coverage | None":
 def coverage_page() -> str:
     """The page of all models: what each covers, in Markdown."""
     tried = [(info, coverage(info.model)) for info in instruments()]
-    lines = [_INTRODUCTION, "| model | instrument | driver | parameters covered |", "|---|---|---|---|"]
+    versions = " and ".join(f"{name} {version(name)}" for name in ("qcodes", "qcodes-contrib-drivers"))
+    lines = [
+        _INTRODUCTION.format(versions=versions),
+        "| model | instrument | driver | parameters covered |",
+        "|---|---|---|---|",
+    ]
     for info, found in tried:
         share = f"{found.covered} of {len(found.outcomes)}" if found else ""
         name = f"`{info.stock_driver.rpartition('.')[2]}`" if info.stock_driver else "none"

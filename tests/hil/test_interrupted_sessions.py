@@ -120,7 +120,7 @@ def test_a_meter_that_falls_silent_ends_at_rest_and_resumes(
 
     def silent(self: KeysightDigitizer, timeout_s: float) -> np.ndarray:
         calls[0] += 1
-        if calls[0] > 3:
+        if calls[0] > 4:
             raise InstrumentTimeout("meter: no answer")
         return fetch(self, timeout_s)
 
@@ -128,7 +128,7 @@ def test_a_meter_that_falls_silent_ends_at_rest_and_resumes(
         patch.setattr(KeysightDigitizer, "fetch", silent)
         with pytest.raises(InstrumentTimeout) as error:
             hil.sample(experiment)
-    assert calls[0] == 3 + 3, "three batches, then one and two more tries of the fourth"
+    assert calls[0] == 4 + 3, "a look at the electrodes, three batches, one and two more tries of the fourth"
     assert any("hil calibrate" in note for note in error.value.__notes__)
     (run,) = (experiment.parent / "runs").iterdir()
     assert at_rest(run)

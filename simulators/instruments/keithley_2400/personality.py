@@ -59,7 +59,7 @@ class Keithley2400(SenseCommands, TriggerCommands, ReadingCommands, SystemComman
 
     title = "Keithley 2400: source-measure unit, 200 V, 1 A"
     stock_driver = "qcodes.instrument_drivers.Keithley.Keithley2400"
-    example = Example(address="GPIB0::24::INSTR")
+    example = Example(address="GPIB0::24::INSTR", before=(":OUTP ON\n",))
     error_queue_depth = 10
     scpi_version = "1996.0"
     signed_error_codes = True

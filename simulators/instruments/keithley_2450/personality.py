@@ -46,7 +46,7 @@ class Keithley2450(SenseCommands, SweepCommands, TraceCommands, SystemCommands):
 
     title = "Keithley 2450: source-measure unit, 200 V, 1 A, touch screen"
     stock_driver = "qcodes.instrument_drivers.Keithley.Keithley2450"
-    example = Example(address="USB0::0x05E6::0x2450::04400001::INSTR")
+    example = Example(address="USB0::0x05E6::0x2450::04400001::INSTR", before=("OUTP ON\n",))
     error_queue_depth = 1000
     scpi_version = "1996.0"
 

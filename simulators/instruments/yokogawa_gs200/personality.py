@@ -47,7 +47,7 @@ class YokogawaGS200(ProgramCommands, MonitorCommands):
 
     title = "Yokogawa GS200: DC voltage and current source with a monitor"
     stock_driver = "qcodes.instrument_drivers.yokogawa.YokogawaGS200"
-    example = Example("GPIB0::8::INSTR")
+    example = Example("GPIB0::8::INSTR", before=("OUTP ON\n",))
     suffix_limits = {"FILT": 15}  # noqa: RUF012
 
     def __init__(

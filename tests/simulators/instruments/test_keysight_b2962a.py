@@ -291,7 +291,7 @@ def test_a_sweep_is_seen_by_the_meter(rack):
 def test_the_delays_of_a_step(rack):
     source = rack.source
     source.write("LIST:VOLT 1;:VOLT:MODE LIST;:TRIG:TRAN:DEL 0.2;:TRIG:ACQ:DEL 0.3;:SENS:CURR:PROT 10E-3")
-    terminal = rack.bench.instruments["source"].terminals.sources["output1"]
+    terminal = rack.bench.instruments["source"].terminals.sources["output1"].source
     start_s = rack.bench.clock.now
     source.write("INIT")
     for after_s, level in ((0.15, 0.0), (0.25, 1.0), (0.49, 1.0), (0.55, 0.0)):
@@ -308,7 +308,7 @@ def test_lists_wait_for_the_bus(rack):
     )
     assert source.ask("LIST:VOLT:POIN?") == "3"
     source.write("INIT")
-    terminal = rack.bench.instruments["source"].terminals.sources["output1"]
+    terminal = rack.bench.instruments["source"].terminals.sources["output1"].source
     for level in (1.0, -1.0, 0.5):
         source.write("*TRG")
         rack.bench.clock.advance(0.1)

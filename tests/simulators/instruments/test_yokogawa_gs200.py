@@ -328,7 +328,7 @@ def test_a_program_of_three_steps(rack):
     assert source.condition_register() == ConditionRegister.RFP
     start_s = rack.bench.clock.now + 200e-6 + 10 / 20e6
     source.program.run()
-    terminal = rack.bench.instruments["source"].terminals.sources["output"]
+    terminal = rack.bench.instruments["source"].terminals.sources["output"].source
     rack.bench.clock.advance(1.2)
     assert source.program.count() == 2
     assert source.condition_register() == 0
@@ -554,7 +554,7 @@ def test_without_the_option_nothing_is_measured(tmp_path):
         source.current(1e-3)  # into nothing: the limiter's voltage
         bench_behind(source).clock.advance(0.1)
         assert source.condition_register() == ConditionRegister.LHI
-        terminal = bench_behind(source).instruments["source"].terminals.sources["output"]
+        terminal = bench_behind(source).instruments["source"].terminals.sources["output"].source
         assert math.isclose(terminal.point(bench_behind(source).clock.now).volts, 30.0)
     finally:
         source.close()
