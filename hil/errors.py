@@ -2,6 +2,7 @@
 
     HilError (Exception)
     ├── ConfigError (ValueError)            a bench or experiment file, or a setting, that cannot be used
+    ├── DrivingRefused (PermissionError)    real instruments would be driven without having been asked for
     ├── ImportRefused (ValueError)          a foreign file that is not what it should be, or not safe to read
     └── RunError                            a run folder that cannot be used as asked
         ├── NotARun (ValueError)            no run in that folder
@@ -35,6 +36,12 @@ class ImportRefused(HilError, ValueError):
     """A foreign file is not what it should be, or not safe to read; nothing was executed or written."""
 
     exit_status = 2
+
+
+class DrivingRefused(HilError, PermissionError):
+    """Real instruments would be driven by something that checks no envelope, and nobody has asked for it."""
+
+    exit_status = 3
 
 
 class RunError(HilError):

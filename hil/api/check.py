@@ -17,7 +17,7 @@ from drivers.hardware import Timing
 from drivers.layout import build_envelope
 from drivers.roles import Digitizer, VoltageSourceArray
 from hil.cli.exit_codes import INSTRUMENT, OK, SAFETY, USAGE
-from hil.config import BenchFile, ExperimentFile, load_bench, load_experiment
+from hil.config import BenchFile, ExperimentFile, load_experiment
 from hil.config.bench import ChipSection, RackFile, load_rack
 from hil.connection import electrodes, identity_of, joint_limits, open_station, readout, roles
 from hil.feasible import check_feasible, check_together
@@ -66,9 +66,9 @@ def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResul
     """
     path = Path(bench)
     rack = load_rack(path)
-    if rack.chip is None:
+    description = BenchFile.of(rack)
+    if description is None:
         return _check_rack(rack, path)
-    description = load_bench(path)
     plan_path = Path(experiment) if experiment is not None else path.with_name("experiment.yaml")
     settings = load_experiment(plan_path) if experiment is not None or plan_path.exists() else None
     if settings is not None:

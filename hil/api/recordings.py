@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hil import child
 from hil.cli.exit_codes import FAILURE, INSTRUMENT, OK
 from hil.config.visa_library import RECORD_VARIABLE, REPLAY_VARIABLE
-from hil.errors import ConfigError
+from hil.errors import ConfigError, DrivingRefused
 from simulators.recording import REPORTS_VARIABLE, Recording, checked_name
 from simulators.recording.listing import Listing
 
@@ -141,19 +141,26 @@ def replay(recording: Path | str, command: Sequence[str], loose: bool = False) -
     )
 
 
-def compare(recording: Path | str, against: Path | str, tolerance: float = 1e-3) -> "Comparison":
+def compare(
+    recording: Path | str, against: Path | str, tolerance: float = 1e-3, *, drive: bool = False
+) -> "Comparison":
     """Do a recorded session again on another bench and say what answers differently, header by header.
 
-    `against` is a bench file, whose emulator is taken, or a VISA library spelled as PyVISA takes it: then
-    real instruments are driven as the recording says. Numbers are close if they differ by no more than
-    `tolerance` of the largest in the recorded answer. Raises RecordingError, and BenchError for a bench that
-    cannot be emulated.
+    `against` is a bench file, whose emulator is taken, or, with `drive`, a VISA library spelled as PyVISA takes
+    it: then real instruments are driven as the recording says, past every envelope. Numbers are close if they
+    differ by no more than `tolerance` of the largest in the recorded answer. Raises RecordingError, BenchError
+    for a bench that cannot be emulated, and DrivingRefused, with nothing opened, for a library without `drive`.
     """
     from simulators.recording.comparison import compare as compare_with
     from simulators.recording.library import open_wrapped
     from simulators.visa import power_off
 
     found, library = Recording(recording), spelled(str(against))
+    if not library.endswith("@hil") and not drive:
+        raise DrivingRefused(
+            f"{against} is no bench file: comparing sends what {recording} holds, voltages included, to real "
+            "instruments, and no envelope is checked; take the chip off and say --drive, or name a bench file"
+        )
     power_off(library.rpartition("@")[0])  # a bench just switched on, whatever this process did before
     return compare_with(found, open_wrapped(library), str(against), tolerance)
 

@@ -87,13 +87,16 @@ def compare(
     tolerance: Annotated[
         float, typer.Option(help="How far numbers may be apart, relative to the largest of an answer.")
     ] = 1e-3,
+    drive: Annotated[
+        bool, typer.Option("--drive", help="Let a VISA library's real instruments be driven as recorded.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Do a recorded session again on another bench, and list by command what answers differently."""
     import hil
     from hil.cli.recording_tables import comparison_table
 
-    result = hil.compare(recording, against, tolerance)
+    result = hil.compare(recording, against, tolerance, drive=drive)
     if json:
         print_json(result.as_dict())
     else:

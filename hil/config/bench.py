@@ -211,6 +211,11 @@ class BenchFile(RackFile):
 
     chip: ChipSection
 
+    @classmethod
+    def of(cls, rack: RackFile) -> "BenchFile | None":
+        """A rack that was read, as a bench with its chip; None where it has none."""
+        return None if rack.chip is None else cls.model_construct(**dict(rack))
+
 
 Rack = TypeVar("Rack", bound=RackFile)
 

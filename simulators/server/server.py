@@ -13,7 +13,7 @@ from typing import Self
 from pyvisa import rname
 from pyvisa.constants import InterfaceType
 
-from simulators.clock import VirtualClock
+from simulators.clock import PacedClock, VirtualClock
 from simulators.errors import BenchError
 from simulators.instrument import VirtualInstrument
 from simulators.line import Line, Link, seconds_per_byte
@@ -56,7 +56,8 @@ class BenchServer:
         hislip_port: any free one if 0.
         port_mapper: answer on port 111 where VXI-11 is, so that `TCPIP::host::inst0::INSTR` will do; few users
             may listen there, and only one server can.
-        real_time: the virtual clock follows the wall's, and the line costs what the network costs.
+        real_time: the virtual clock follows the wall's, as on a bench whose file says so, and the line costs
+            what the network costs.
 
     Attributes:
         doors: of each instrument, by its VISA resource name on the bench; there from entering on.
@@ -75,7 +76,8 @@ class BenchServer:
         self.doors: dict[str, Doors] = {}
         self.host = host
         self._bench = bench
-        self._port, self._hislip_port, self._real_time = port, hislip_port, real_time
+        self._port, self._hislip_port = port, hislip_port
+        self._real_time = real_time or isinstance(bench.clock, PacedClock)
         self._port_mapper = port_mapper
         self._thread = threading.Thread(target=self._run, name="bench server", daemon=True)
         self._started = threading.Event()

@@ -270,6 +270,7 @@ def test_compare_shows_where_an_emulated_rack_differs(script: Path, tmp_path: Pa
         (["record", "good.rec", "--", "true"], 2, "there already"),
         (["show", "wrong.rec"], 2, "is no recording"),
         (["compare", "good.rec", "missing.yaml"], 2, "missing.yaml"),
+        (["compare", "good.rec", "@py"], 3, "no envelope is checked"),
     ],
 )
 def test_wrong_words_end_with_one_clear_message(

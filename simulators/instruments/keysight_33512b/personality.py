@@ -8,9 +8,10 @@ from simulators.instruments.keysight_33512b.output import OutputChannel
 from simulators.instruments.keysight_33512b.settings import ChannelSettings
 from simulators.instruments.keysight_33512b.shape_scpi import ShapeCommands
 from simulators.instruments.keysight_33512b.trigger_scpi import TriggerCommands
+from simulators.instruments.keysight_display import DisplayCommands
 from simulators.instruments.path import Array
 from simulators.instruments.terminals import Pulse, Terminals, TriggerOutput
-from simulators.scpi import Boolean, Choice, ScpiError, Text, command, query, quoted
+from simulators.scpi import Boolean, Choice, ScpiError, command, query
 
 CHANNELS = 2
 _GAIN_ERROR = 2e-3
@@ -18,7 +19,7 @@ _OFFSET_ERROR_V = 1e-3
 _NOISE_V = 100e-6
 
 
-class Keysight33512B(TriggerCommands, ArbCommands, ShapeCommands):
+class Keysight33512B(TriggerCommands, ArbCommands, ShapeCommands, DisplayCommands):
     """An emulated Keysight 33512B with the arbitrary wave option.
 
     Sockets: sources "ch1" and "ch2", trigger outputs "sync" and "trigger" (the rear socket as an output),
@@ -58,7 +59,7 @@ class Keysight33512B(TriggerCommands, ArbCommands, ShapeCommands):
         ]
         self.arbs: tuple[dict[str, Array], dict[str, Array]] = ({}, {})
         self._sync, self._trigger_out = TriggerOutput(), TriggerOutput()
-        self._shown, self._display_on, self._degrees, self._beeps = "", True, "DEG", True
+        self._degrees, self._beeps = "DEG", True
         self._defaults()
         self.plug()
         self.terminals = Terminals(
@@ -136,31 +137,6 @@ class Keysight33512B(TriggerCommands, ArbCommands, ShapeCommands):
     def angle_unit(self) -> str:
         """The unit of phases."""
         return "DEG"
-
-    @command("DISPlay[:STATe]", Boolean())
-    def set_display(self, on: bool) -> None:
-        """The front panel."""
-        self._display_on = on
-
-    @query("DISPlay[:STATe]")
-    def display(self) -> bool:
-        """The front panel."""
-        return self._display_on
-
-    @command("DISPlay:TEXT", Text(longest=40))
-    def set_text(self, text: str) -> None:
-        """Words on the front panel."""
-        self._shown = text
-
-    @query("DISPlay:TEXT")
-    def text(self) -> str:
-        """Words on the front panel."""
-        return quoted(self._shown)
-
-    @command("DISPlay:TEXT:CLEar")
-    def clear_text(self) -> None:
-        """No words on the front panel."""
-        self._shown = ""
 
     @command("SYSTem:BEEPer[:IMMediate]")
     def beep(self) -> None:

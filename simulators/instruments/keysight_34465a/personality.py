@@ -10,20 +10,18 @@ from simulators.instruments.keysight_34465a.converter import NOT_A_NUMBER, OVERL
 from simulators.instruments.keysight_34465a.sense_scpi import SenseCommands
 from simulators.instruments.keysight_34465a.settings import FunctionSettings, Settings, TriggerSettings
 from simulators.instruments.keysight_34465a.trigger_scpi import MEMORY, TriggerCommands
+from simulators.instruments.keysight_display import DisplayCommands
 from simulators.instruments.path import Array
 from simulators.instruments.terminals import Ground, Pulse, Signal, Terminals
 from simulators.scpi import (
-    Boolean,
     Choice,
     Integer,
     Later,
     Number,
     Optional,
     ScpiError,
-    Text,
     command,
     query,
-    quoted,
 )
 
 _MEMORY_OVERFLOW = 1 << 14
@@ -32,7 +30,7 @@ _LOOK_S = 1e-3
 _UNITS = {"VOLT": "VDC", "VOLT:AC": "VAC", "CURR": "ADC", "CURR:AC": "AAC", "RES": "OHM", "FRES": "OHM"}
 
 
-class Keysight34465A(SenseCommands, TriggerCommands):
+class Keysight34465A(SenseCommands, TriggerCommands, DisplayCommands):
     """An emulated Keysight 34465A with the options DIG and MEM.
 
     Sockets: input "input", trigger input "trigger". Only DC voltage is connected: the current inputs are
@@ -64,7 +62,6 @@ class Keysight34465A(SenseCommands, TriggerCommands):
         self._tick = 1.0 + clock_error
         self._signal: Signal = Ground()
         self._acquisition: Acquisition | None = None
-        self._shown, self._display_on = "", True
         self.terminals = Terminals(
             inputs={"input": self._connect},
             trigger_inputs={"trigger": self._feel},
@@ -83,7 +80,7 @@ class Keysight34465A(SenseCommands, TriggerCommands):
         """*RST."""
         self.changed()
         self.settings = Settings()
-        self._shown, self._display_on = "", True
+        self.reset_display()
 
     def options(self) -> str:
         """*OPT?."""
@@ -311,28 +308,3 @@ class Keysight34465A(SenseCommands, TriggerCommands):
     def licenses(self) -> str:
         """The licences bought."""
         return '"DIG","MEM"'
-
-    @command("DISPlay[:STATe]", Boolean())
-    def set_display(self, on: bool) -> None:
-        """The front panel."""
-        self._display_on = on
-
-    @query("DISPlay[:STATe]")
-    def display(self) -> bool:
-        """The front panel."""
-        return self._display_on
-
-    @command("DISPlay:TEXT[:DATA]", Text(longest=40))
-    def set_text(self, text: str) -> None:
-        """Words on the front panel."""
-        self._shown = text
-
-    @query("DISPlay:TEXT[:DATA]")
-    def text(self) -> str:
-        """Words on the front panel."""
-        return quoted(self._shown)
-
-    @command("DISPlay:TEXT:CLEar")
-    def clear_text(self) -> None:
-        """No words on the front panel."""
-        self._shown = ""
