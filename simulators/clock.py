@@ -13,6 +13,9 @@ class VirtualClock:
     same commands always meet the same instants.
     """
 
+    paced = False
+    """Whether the computer's time passes too."""
+
     def __init__(self) -> None:
         self._now = 0.0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -56,6 +59,8 @@ class PacedClock(VirtualClock):
     It runs ahead when somebody waits for an instrument, as any virtual clock, and at the wall's pace else; a
     session on it is no longer repeatable to the last digit.
     """
+
+    paced = True
 
     def __init__(self) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from typing import Self
 from pyvisa import rname
 from pyvisa.constants import InterfaceType
 
-from simulators.clock import PacedClock, VirtualClock
+from simulators.clock import VirtualClock
 from simulators.errors import BenchError
 from simulators.instrument import VirtualInstrument
 from simulators.line import Line, Link, seconds_per_byte
@@ -77,7 +77,7 @@ class BenchServer:
         self.host = host
         self._bench = bench
         self._port, self._hislip_port = port, hislip_port
-        self._real_time = real_time or isinstance(bench.clock, PacedClock)
+        self._real_time = real_time or bench.clock.paced
         self._port_mapper = port_mapper
         self._thread = threading.Thread(target=self._run, name="bench server", daemon=True)
         self._started = threading.Event()

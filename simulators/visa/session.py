@@ -112,14 +112,16 @@ class Session:
     def write(self, data: bytes) -> None:
         """Send bytes."""
         port = self.port
-        port.clock.pass_idle()
+        if port.clock.paced:
+            port.clock.pass_idle()
         if (port.answering or port.held) and not self.stream:
             port.drop()
         port.send(data, self.send_end)
 
     def read(self, count: int) -> tuple[bytes, StatusCode]:
         """Read up to `count` bytes, a termination character or the end of the answer."""
-        self.port.clock.pass_idle()
+        if self.port.clock.paced:
+            self.port.clock.pass_idle()
         try:
             return self.port.take(count, self.termchar)
         except NothingToRead as nothing:
