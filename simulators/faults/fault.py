@@ -1,30 +1,42 @@
 """One fault as it is written down: what goes wrong, where, when and how often."""
 
-from typing import Annotated, Any, Literal, Self, get_args
+from difflib import get_close_matches
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from simulators.quantity import quantity
 
-AnswerKind = Literal[
-    "no_answer", "late_answer", "wrong_answer", "cut_answer", "dropped_bytes", "garbage", "wrong_identity"
-]
+ANSWER_KINDS = (
+    "no_answer",
+    "late_answer",
+    "wrong_answer",
+    "cut_answer",
+    "dropped_bytes",
+    "garbage",
+    "wrong_identity",
+)
 """Something happens to an answer on its way; `at` counts answers (of `wrong_identity`: to `*IDN?`)."""
-MessageKind = Literal["lost_message", "disconnect", "queue_overflow"]
+MESSAGE_KINDS = ("lost_message", "disconnect", "queue_overflow")
 """Something happens as a message arrives; `at` counts messages."""
-SourceKind = Literal["stuck", "compliance"]
-InputKind = Literal["over_range", "not_a_number"]
-TerminalKind = Literal["stuck", "compliance", "over_range", "not_a_number", "drift"]
-"""Something happens at a socket; it has a time and no count. A drift may be a source's or an input's."""
-Kind = AnswerKind | MessageKind | TerminalKind
-
-ANSWER_KINDS: tuple[str, ...] = get_args(AnswerKind)
-MESSAGE_KINDS: tuple[str, ...] = get_args(MessageKind)
-TERMINAL_KINDS: tuple[str, ...] = get_args(TerminalKind)
-SOURCE_KINDS: tuple[str, ...] = (*get_args(SourceKind), "drift")
-INPUT_KINDS: tuple[str, ...] = (*get_args(InputKind), "drift")
-KINDS: tuple[str, ...] = (*ANSWER_KINDS, *MESSAGE_KINDS, *TERMINAL_KINDS)
+TERMINAL_KINDS = ("stuck", "compliance", "over_range", "not_a_number", "drift")
+"""Something happens at a socket; it has a time and no count."""
+SOURCE_KINDS = ("stuck", "compliance", "drift")
+INPUT_KINDS = ("over_range", "not_a_number", "drift")
+KINDS = (*ANSWER_KINDS, *MESSAGE_KINDS, *TERMINAL_KINDS)
 """All there are."""
+
+
+def _known(kind: str) -> str:
+    if kind not in KINDS:
+        close = get_close_matches(kind, KINDS, 1)
+        raise ValueError(
+            f"no fault {kind!r}; "
+            + (f"did you mean {close[0]!r}? " if close else "")
+            + f"There are {', '.join(KINDS)}"
+        )
+    return kind
+
 
 _SETTINGS = {
     "late_answer": {"delay"},
@@ -64,7 +76,7 @@ class Fault(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     instrument: str
-    kind: Kind
+    kind: Annotated[str, AfterValidator(_known)]
     terminal: str | None = None
     at: Annotated[int, Field(ge=1)] | None = None
     start_s: Annotated[float, quantity("s"), Field(ge=0)] | None = Field(default=None, alias="from")
