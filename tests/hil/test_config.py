@@ -1,5 +1,6 @@
 """Every fault in a file is named by file, line, key, value and remedy, before anything is driven."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import yaml
 
 import hil
 from hil.config import load_bench, load_experiment
-from hil.config.bench import BenchFile, station_configuration
+from hil.config.bench import BenchFile, load_rack, station_configuration
 from hil.config.yaml_file import load
 from hil.errors import ConfigError
 from hil.feasible import check_together
@@ -35,6 +36,16 @@ def test_the_example_files_are_good(lab: Path) -> None:
     assert bench.chip.electrodes["e1"].low == -1.2
     assert bench.chip.readout.gain == 1e7
     check_together(experiment, bench, lab / "experiment.yaml")
+
+
+def test_the_example_of_a_rack_is_good_and_wired_to_drivers_that_are_there(tmp_path: Path) -> None:
+    hil.init("rack", tmp_path / "rack")
+    rack = load_rack(tmp_path / "rack" / "bench.yaml")  # switches the emulator on, wires and all
+    assert rack.chip is None
+    assert len(rack.station.instruments) == 12
+    for name, instrument in rack.station.instruments.items():
+        module, _, kind = instrument.type.rpartition(".")
+        assert isinstance(getattr(import_module(module), kind), type), name
 
 
 @pytest.mark.parametrize(
