@@ -5,6 +5,7 @@ CalibrationError (Exception)
 ├── ShapeError (ValueError)         an array whose shape or names do not fit the device
 ├── NotEnoughData (ValueError)      too few usable samples for what was asked
 ├── OutsideData (ValueError)        a recorded device was asked for a point it never saw
+├── WrongChip (ValueError)          a calibration of another chip
 └── ModelFileError (ValueError)     a stored model that is foreign, cut short or of a newer format
 """
 
@@ -27,6 +28,10 @@ class NotEnoughData(CalibrationError, ValueError):
 
 class OutsideData(CalibrationError, ValueError):
     """A recorded device was asked for a point that it never saw."""
+
+
+class WrongChip(CalibrationError, ValueError):
+    """A calibration is of another chip than the one on the bench."""
 
 
 class ModelFileError(CalibrationError, ValueError):

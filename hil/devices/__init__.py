@@ -1,6 +1,7 @@
 """Devices that need no instruments: the bare emulator and a run that was recorded."""
 
 from hil.devices.emulated import EmulatedDevice
+from hil.devices.emulated_mesh import EmulatedMesh
 from hil.devices.replayed import ReplayedDevice
 
-__all__ = ["EmulatedDevice", "ReplayedDevice"]
+__all__ = ["EmulatedDevice", "EmulatedMesh", "ReplayedDevice"]

@@ -15,11 +15,11 @@ from scipy.signal import lfilter
 from simulators.errors import ModelError
 from simulators.models.hopping import HoppingNetwork
 from simulators.models.model import ElectrodeModel
+from simulators.models.random_walk import RandomWalk
 from simulators.models.threads import one_thread
 
 Array = NDArray[np.float64]
-_KNOT_s = 10.0  # random walks are linear between knots this far apart
-_BLOCK = 1024  # knots or jumps drawn at once
+_BLOCK = 1024  # jumps drawn at once
 _PER_DECADE = 2  # Lorentzians per decade of a 1/f spectrum: within 2 % of a straight line
 _TICK_s = 1e-9  # steps are told apart to this
 _SHORT_RUN = 16  # steps; below, stepping is faster than filtering
@@ -102,7 +102,7 @@ class ImperfectChip:
         n = len(model.electrodes)
         self._white = white
         self._flicker = _Flicker(flicker, imperfections)
-        self._walk = _Walk(walk, n + 2)
+        self._walk = RandomWalk(walk, n + 2)
         self._jumps = _Jumps(jump, n, imperfections)
         self._last_s = 0.0
 
@@ -152,24 +152,6 @@ class ImperfectChip:
         """What drift and jumps add to each electrode's voltage at `times_s`: (time, n_electrodes) in V."""
         drift = self.imperfections.potential_drift_V * self._walk.at(times_s)[:, 2:]
         return drift + self._jumps.at(times_s)
-
-
-class _Walk:
-    """Random walks from zero with a standard deviation of one after an hour, as functions of time."""
-
-    def __init__(self, generator: np.random.Generator, n: int) -> None:
-        self._generator = generator
-        self._knots = np.zeros((1, n))
-
-    def at(self, times_s: Array) -> Array:
-        """(time, n)."""
-        place = times_s / _KNOT_s
-        left = place.astype(np.int64)
-        while len(self._knots) < left.max() + 2:
-            steps = self._generator.standard_normal((_BLOCK, self._knots.shape[1])) * np.sqrt(_KNOT_s / 3600)
-            self._knots = np.concatenate([self._knots, self._knots[-1] + np.cumsum(steps, axis=0)])
-        share = (place - left)[:, None]
-        return (1 - share) * self._knots[left] + share * self._knots[left + 1]
 
 
 class _Jumps:

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from simulators.errors import ModelError
 from simulators.models.model import ElectrodeModel
+from simulators.models.whole_file import replace_file
 
 FORMAT: Final = "hil-network/1"
 CARD, WEIGHTS = "card.json", "weights.safetensors"
@@ -195,8 +196,8 @@ class NetworkChip(ElectrodeModel):
             facts=self.facts,
         )
         text = json.dumps(card.model_dump(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        _replace(folder / WEIGHTS, content)
-        _replace(folder / CARD, text.encode())
+        replace_file(folder / WEIGHTS, content)
+        replace_file(folder / CARD, text.encode())
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
@@ -269,12 +270,6 @@ def _row(value: float | Sequence[float] | Tensor, n: int, name: str) -> Tensor:
     if row.shape != (n,) or not bool(torch.isfinite(row).all()):
         raise ModelError(f"{name} should be {n} finite numbers, not {value}")
     return row
-
-
-def _replace(path: Path, content: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)
 
 
 def _read(path: Path) -> bytes:

@@ -1,0 +1,50 @@
+"""A stage of a calibration: it measures block after block, and ends in a better calibration."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from calibration.device import Array, Device
+from calibration.mesh.record import MeshCalibration
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The raw readings of one step of a stage, such as one sweep: what a run keeps, and resumes from.
+
+    Attributes:
+        name: unique within the stage.
+        arrays: settings and readings by name.
+    """
+
+    name: str
+    arrays: Mapping[str, Array]
+
+
+Blocks = Mapping[str, Mapping[str, Array]]
+"""Arrays of blocks that were measured before, by the block's name."""
+
+
+class Stage(Protocol):
+    """One stage; made for one use. What it decides depends on its settings and on the readings alone.
+
+    A stage that is resumed is made anew and run with the blocks that are known: those are taken as they are and not
+    measured again, so it goes on where it stopped, and ends as if it had not.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name in the run and in `MeshCalibration.figures`."""
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks it will yield, those known included, as far as it can tell beforehand."""
+
+    def run(self, device: Device, start: MeshCalibration, known: Blocks) -> Iterator[Block]:
+        """Measure and yield, one by one, the blocks that are not in `known`.
+
+        A fit that fails marks its shifter or detector and the stage goes on. Errors of the device pass through.
+        """
+
+    def result(self) -> MeshCalibration:
+        """What is known now; to be asked after `run` is exhausted."""
