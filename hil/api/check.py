@@ -18,7 +18,8 @@ from drivers.layout import build_envelope
 from drivers.roles import Digitizer, VoltageSourceArray
 from hil.cli.exit_codes import INSTRUMENT, OK, SAFETY, USAGE
 from hil.config import BenchFile, ExperimentFile, load_experiment
-from hil.config.bench import ChipSection, RackFile, load_rack
+from hil.config.bench import RackFile, load_rack
+from hil.config.dnpu_chip import DnpuSection
 from hil.connection import electrodes, identity_of, joint_limits, open_station, readout, roles
 from hil.feasible import check_feasible, check_together
 from hil.plans import sampled_channels, sampling_plan
@@ -117,7 +118,7 @@ def _on_paper(bench: BenchFile, experiment: ExperimentFile | None) -> Iterator[I
         yield _attempt("dry run", lambda: _dry_run(experiment, bench.chip, envelope, timing), USAGE)[0]
 
 
-def _dry_run(experiment: ExperimentFile, chip: ChipSection, envelope: SafetyEnvelope, timing: Timing) -> str:
+def _dry_run(experiment: ExperimentFile, chip: DnpuSection, envelope: SafetyEnvelope, timing: Timing) -> str:
     """Make every batch of the plan and hold it against the envelope."""
     plan = sampling_plan(experiment.sampling, sampled_channels(chip), timing.sample_rate_Hz, experiment.seed)
     fastest = 0.0
