@@ -19,6 +19,7 @@ from drivers.roles import Digitizer, VoltageSourceArray
 from hil.cli.exit_codes import INSTRUMENT, OK, SAFETY, USAGE
 from hil.config import BenchFile, ExperimentFile, load_experiment
 from hil.config.bench import RackFile, load_rack
+from hil.config.diffractive_chip import DiffractiveSection
 from hil.config.dnpu_chip import DnpuSection
 from hil.connection import electrodes, identity_of, joint_limits, open_station, readout, roles
 from hil.feasible import check_feasible, check_together
@@ -68,6 +69,10 @@ def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResul
     path = Path(bench)
     rack = load_rack(path)
     description = BenchFile.of(rack)
+    if isinstance(rack.chip, DiffractiveSection):
+        from hil.api.check_diffractive import check_diffractive
+
+        return check_diffractive(rack, rack.chip, path)
     if description is None:
         return _check_rack(rack, path)
     plan_path = Path(experiment) if experiment is not None else path.with_name("experiment.yaml")
@@ -78,10 +83,10 @@ def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResul
     result = CheckResult([Item("files", True, f"{path}" + (f", {plan_path}" if settings else ""))])
     result.items += _on_paper(description, settings)
     with ExitStack() as stack:
-        found, station = _attempt("connection", lambda: stack.enter_context(open_station(description, path)))
+        found, station = attempt("connection", lambda: stack.enter_context(open_station(description, path)))
         result.items.append(found)
         if station is not None:
-            found, adapters = _attempt("adapters", lambda: roles(description, station), USAGE)
+            found, adapters = attempt("adapters", lambda: roles(description, station), USAGE)
             if adapters is None:
                 result.items.append(found)
                 return result
@@ -95,12 +100,12 @@ def _check_rack(rack: RackFile, path: Path) -> CheckResult:
     """A rack without a chip: its instruments are opened and asked who they are."""
     result = CheckResult([Item("files", True, str(path))])
     with ExitStack() as stack:
-        found, station = _attempt("connection", lambda: stack.enter_context(open_station(rack, path)))
+        found, station = attempt("connection", lambda: stack.enter_context(open_station(rack, path)))
         result.items.append(found)
         for name in rack.station.instruments if station is not None else ():
             instrument: Any = station.components[name]
             result.items.append(
-                _attempt(f"identity of {name}", lambda one=instrument: identity_of(one))[0]  # type: ignore[misc]
+                attempt(f"identity of {name}", lambda one=instrument: identity_of(one))[0]  # type: ignore[misc]
             )
     return result
 
@@ -115,7 +120,7 @@ def _on_paper(bench: BenchFile, experiment: ExperimentFile | None) -> Iterator[I
         f"at most {envelope.max_slew_V_per_s.max():g} V/s",
     )
     if experiment is not None:
-        yield _attempt("dry run", lambda: _dry_run(experiment, bench.chip, envelope, timing), USAGE)[0]
+        yield attempt("dry run", lambda: _dry_run(experiment, bench.chip, envelope, timing), USAGE)[0]
 
 
 def _dry_run(experiment: ExperimentFile, chip: DnpuSection, envelope: SafetyEnvelope, timing: Timing) -> str:
@@ -141,11 +146,11 @@ def _instruments(
         ("source", bench.chip.source, source),
         ("digitizer", bench.chip.digitizer, digitizer),
     ):
-        yield _attempt(f"identity of {name}", lambda i=instrument: _identity(i))[0]  # type: ignore[misc]
-        yield _attempt(f"errors of {name}", lambda i=instrument: _errors(i))[0]  # type: ignore[misc]
+        yield attempt(f"identity of {name}", lambda i=instrument: _identity(i))[0]  # type: ignore[misc]
+        yield attempt(f"errors of {name}", lambda i=instrument: _errors(i))[0]  # type: ignore[misc]
         if role == "digitizer":
             # a self-test may pulse outputs, so only an instrument that has none is asked for one
-            yield _attempt(f"self-test of {name}", lambda n=name: _self_test(station.components[n]))[0]  # type: ignore[misc]
+            yield attempt(f"self-test of {name}", lambda n=name: _self_test(station.components[n]))[0]  # type: ignore[misc]
 
 
 def _identity(instrument: VoltageSourceArray | Digitizer) -> str:
@@ -203,11 +208,11 @@ def _outputs(bench: BenchFile, source: VoltageSourceArray) -> Iterator[Item]:
             return "not at rest: " + ", ".join(f"{name} {volts:.4g} V" for name, volts in away.items())
         return "all electrodes at rest"
 
-    yield _attempt("limits of the source", limits, USAGE)[0]
-    yield _attempt("outputs", stand, SAFETY)[0]
+    yield attempt("limits of the source", limits, USAGE)[0]
+    yield attempt("outputs", stand, SAFETY)[0]
 
 
-def _attempt(what: str, action: Callable[[], Any], code: int = INSTRUMENT) -> tuple[Item, Any]:
+def attempt(what: str, action: Callable[[], Any], code: int = INSTRUMENT) -> tuple[Item, Any]:
     """Do something that may fail, and say how it came out."""
     try:
         found = action()
