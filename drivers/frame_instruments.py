@@ -103,7 +103,7 @@ class SLM(FrameInstrument):
                 f"{self.name}: a frame of shape {array.shape} and dtype {array.dtype} where numbers of shape "
                 f"{self.shape} are needed"
             )
-        wrong = ~((array >= 0) & (array <= self.levels - 1)) | (array % 1 != 0)
+        wrong = ~((array >= 0) & (array <= self.levels - 1)) | (np.floor(array) != array)
         if wrong.any():
             row, column = (int(k) for k in np.argwhere(wrong)[0])
             value = float(array[row, column])

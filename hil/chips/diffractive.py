@@ -56,6 +56,7 @@ def parts(
     """What the driver is made of, in its order; raises as `instruments`, `retardances` and the parts themselves."""
     pattern, planes, camera = instruments(chip, station)
     amplitude = np.sin(retardances(chip.input.table, pattern.levels, path) / 2.0)
+    amplitude /= amplitude.max()  # 1 is as open as it gets
     phase = retardances(chip.planes.table, planes.levels, path)
     return (
         pattern,

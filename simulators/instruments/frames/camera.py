@@ -73,7 +73,10 @@ class Camera:
         for name, value in (("read_noise", read_noise), ("dark_current", dark_current), ("bias", bias)):
             if not 0.0 <= value < math.inf:
                 raise ValueError(f"{name} is {value!r}; it is not negative")
-        self.frame_s = (1.0 + clock_error) / parse(frame_rate, "Hz")
+        rate_Hz = parse(frame_rate, "Hz")
+        if not 0.0 < rate_Hz < math.inf:
+            raise ValueError(f"frame_rate is {frame_rate!r}; it is positive")
+        self.frame_s = (1.0 + clock_error) / rate_Hz
         self.clock, self.serial, self._rng, self._noise = clock, serial, rng, noise
         self.shape, self.bits = (rows, columns), bits
         self.exposure_range_s = _SHORTEST_s, _LONGEST_s
