@@ -83,7 +83,7 @@ class SLM(FrameInstrument):
         level that the device does not have.
         """
         levels = self._checked(frame)
-        self.journal(f"show {self.shape[0]}x{self.shape[1]} ", levels.tobytes())
+        self.journal(f"show {self.shape[0]}x{self.shape[1]} #", levels.tobytes())
         with self.translated("showing a frame"):
             self._device.show(levels)
 

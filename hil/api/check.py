@@ -1,61 +1,28 @@
 """Look at a bench without driving anything."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from qcodes.instrument import VisaInstrument
 
-from calibration.errors import CalibrationError
 from calibration.sampling.duty import duty
 from drivers.envelope import SafetyEnvelope
 from drivers.errors import DriverError, EnvelopeError
 from drivers.hardware import Timing
 from drivers.layout import build_envelope
 from drivers.roles import Digitizer, VoltageSourceArray
-from hil.cli.exit_codes import INSTRUMENT, OK, SAFETY, USAGE
+from hil.cli.exit_codes import SAFETY, USAGE
 from hil.config import BenchFile, ExperimentFile, load_experiment
 from hil.config.bench import RackFile, load_rack
 from hil.config.diffractive_chip import DiffractiveSection
 from hil.config.dnpu_chip import DnpuSection
 from hil.connection import electrodes, identity_of, joint_limits, open_station, readout, roles
 from hil.feasible import check_feasible, check_together
+from hil.findings import CheckResult, Item, attempt
 from hil.plans import sampled_channels, sampling_plan
-
-
-@dataclass(frozen=True)
-class Item:
-    """One thing that was looked at."""
-
-    what: str
-    ok: bool
-    finding: str
-    exit_code: int = OK
-
-
-@dataclass
-class CheckResult:
-    """What was found; `exit_code` is that of the first thing that is not right."""
-
-    items: list[Item] = field(default_factory=list)
-    summary: str = "nothing was driven"
-
-    @property
-    def ok(self) -> bool:
-        """Whether a session may start."""
-        return all(item.ok for item in self.items)
-
-    @property
-    def exit_code(self) -> int:
-        """0, or what the first failure stands for."""
-        return next((item.exit_code for item in self.items if not item.ok), OK)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The same as plain values, for JSON."""
-        return {"ok": self.ok, "summary": self.summary, "items": [asdict(item) for item in self.items]}
 
 
 def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResult:
@@ -70,7 +37,7 @@ def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResul
     rack = load_rack(path)
     description = BenchFile.of(rack)
     if isinstance(rack.chip, DiffractiveSection):
-        from hil.api.check_diffractive import check_diffractive
+        from hil.diffractive.check import check_diffractive
 
         return check_diffractive(rack, rack.chip, path)
     if description is None:
@@ -210,12 +177,3 @@ def _outputs(bench: BenchFile, source: VoltageSourceArray) -> Iterator[Item]:
 
     yield attempt("limits of the source", limits, USAGE)[0]
     yield attempt("outputs", stand, SAFETY)[0]
-
-
-def attempt(what: str, action: Callable[[], Any], code: int = INSTRUMENT) -> tuple[Item, Any]:
-    """Do something that may fail, and say how it came out."""
-    try:
-        found = action()
-    except (DriverError, CalibrationError, OSError, ValueError) as error:
-        return Item(what, False, str(error), code), None
-    return Item(what, True, found if isinstance(found, str) else "all instruments answer"), found

@@ -67,7 +67,7 @@ def test_a_registered_library_is_found_and_used(acme: object) -> None:
         slm.journal = lambda text, samples: said.append((text, samples))
         slm.show(frame)
         np.testing.assert_array_equal(acme.Screen.shown[-1], frame)  # type: ignore[attr-defined]
-        assert said == [("show 4x6 ", frame.astype(np.uint16).tobytes())]
+        assert said == [("show 4x6 #", frame.astype(np.uint16).tobytes())]
         slm.blank()
         assert not acme.Screen.shown[-1].any()  # type: ignore[attr-defined]
     finally:

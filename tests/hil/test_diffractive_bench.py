@@ -1,7 +1,7 @@
 """The bench file of a diffractive network: the example checks, and what is wrong in it is named."""
 
-import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +13,8 @@ from hil.config.bench import RackFile, load_rack
 from hil.config.diffractive_chip import DiffractiveSection
 from hil.connection import open_station
 from hil.errors import ConfigError
-from simulators.visa.library import power_off
-from tests.hil.lab import rewrite, run
+from simulators.visa.library import power_off, powered
+from tests.hil.lab import rewrite
 
 
 @pytest.fixture
@@ -29,14 +29,18 @@ def section(rack: RackFile) -> DiffractiveSection:
 
 
 def test_check_shows_identities_sizes_refresh_and_a_dry_run_and_shows_nothing(bench: Path) -> None:
-    done = run("check", bench, "--json")
-    assert done.returncode == 0, done.stderr
-    items = {item["what"]: item["finding"] for item in json.loads(done.stdout)["items"]}
+    result = hil.check(bench)
+    assert result.exit_code == 0
+    assert result.summary == "nothing was shown"
+    items = {item.what: item.finding for item in result.items}
     assert items["identity of slm"] == "hil, SLM 192x64, 2077, 1.0"
     assert "64 x 192, 256 levels, refreshed at 60 Hz, settled after 35.4 ms" in items["frames of slm"]
     assert "80 x 80, counts up to 4095" in items["frames of camera"]
     assert "3 planes of 64 x 64" in items["optics"]
     assert "64 inputs, 3072 controls, 10 detectors" in items["dry run"]
+    emulated: Any = powered(str(bench.resolve()))
+    assert emulated.instruments["slm"].shows == emulated.instruments["pattern"].shows == 0
+    power_off()
 
 
 def test_the_chip_opens_reads_light_and_rests(bench: Path) -> None:

@@ -9,12 +9,12 @@ import numpy as np
 
 from drivers.diffractive_hardware import DiffractiveHardware
 from drivers.frame_instruments import SLM
-from hil.api.check import CheckResult, Item, attempt
 from hil.chips.diffractive import described, design, parts
 from hil.cli.exit_codes import USAGE
 from hil.config.bench import RackFile
 from hil.config.diffractive_chip import DiffractiveSection
 from hil.connection import identity_of, open_station
+from hil.findings import CheckResult, Item, attempt
 
 
 def check_diffractive(rack: RackFile, chip: DiffractiveSection, path: Path) -> CheckResult:
