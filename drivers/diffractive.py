@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from drivers.chip import Chip, identify
-from drivers.diffractive_hardware import Dark, DiffractiveHardware, Exposure, Light
+from drivers.diffractive_hardware import Dark, DiffractiveHardware, Exposure
 from drivers.frame_instruments import SLM, FrameCamera
 from drivers.frame_layout import DiffractiveLayout, LevelTable
 from drivers.partition import Partition
+from drivers.roles import Laser
 
 
 class Diffractive(Chip):
@@ -43,7 +44,7 @@ class Diffractive(Chip):
         phase: LevelTable,
         exposure: Exposure,
         *,
-        light: Light | None = None,
+        light: Laser | None = None,
         expect: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:

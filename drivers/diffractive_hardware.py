@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -12,16 +11,7 @@ from drivers.frame_layout import DiffractiveLayout, LevelTable
 from drivers.frames import Frame
 from drivers.guard import guarded
 from drivers.response import Array, ChannelGroup, Cost, Flag, Flags
-
-
-class Light(Protocol):
-    """What is needed of a laser, if the computer switches it."""
-
-    def shine(self, on: bool) -> None:
-        """Let light out, or none."""
-
-    def safe_state(self) -> None:
-        """No light, whatever fails on the way."""
+from drivers.roles import Laser
 
 
 @dataclass(frozen=True)
@@ -70,7 +60,7 @@ class DiffractiveHardware:
         amplitude: LevelTable,
         phase: LevelTable,
         exposure: Exposure,
-        light: Light | None = None,
+        light: Laser | None = None,
     ) -> None:
         layout.check(pattern.shape, planes.shape, camera.shape)
         for slm, table in ((pattern, amplitude), (planes, phase)):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from qcodes.station import Station
@@ -13,6 +13,7 @@ from drivers.diffractive_hardware import Exposure
 from drivers.errors import EnvelopeError, ShapeError
 from drivers.frame_instruments import SLM, FrameCamera
 from drivers.frame_layout import Blocks, DiffractiveLayout, FrameRegion, LevelTable
+from drivers.roles import Laser
 from hil.config.diffractive_chip import DiffractiveSection, RegionSection, TableSection
 from hil.errors import ConfigError
 from hil.interrupts import Interrupts
@@ -33,7 +34,7 @@ def open_diffractive(
     """
     held = interrupts or Interrupts()
     with described(path):
-        driver = Diffractive(chip.name, *parts(chip, path, station))
+        driver = Diffractive(chip.name, *parts(chip, path, station), light=laser(chip, station))
     try:
         yield driver
     finally:
@@ -72,7 +73,7 @@ def parts(
 def instruments(chip: DiffractiveSection, station: Station) -> tuple[SLM, SLM, FrameCamera]:
     """The two modulators and the camera; ConfigError for an instrument that is something else."""
     found: list[Any] = []
-    for (key, name), kind in zip(chip.instruments(), (SLM, SLM, FrameCamera), strict=True):
+    for (key, name), kind in zip(chip.instruments(), (SLM, SLM, FrameCamera), strict=False):
         instrument = station.components[name]
         if not isinstance(instrument, kind):
             raise ConfigError(
@@ -81,6 +82,21 @@ def instruments(chip: DiffractiveSection, station: Station) -> tuple[SLM, SLM, F
             )
         found.append(instrument)
     return found[0], found[1], found[2]
+
+
+def laser(chip: DiffractiveSection, station: Station) -> Laser | None:
+    """The laser, if the computer switches it; ConfigError for an instrument that is none."""
+    if chip.laser is None:
+        return None
+    instrument: Any = station.components[chip.laser]
+    if not (
+        callable(getattr(instrument, "shine", None)) and callable(getattr(instrument, "safe_state", None))
+    ):
+        raise ConfigError(
+            f"chip.laser: {chip.laser} is a {type(instrument).__name__}, which is no laser that can be shut; give it a "
+            "driver in that role, such as drivers.santec_tsl570.SantecTSL570, or remove the key"
+        )
+    return cast(Laser, instrument)
 
 
 def layout(chip: DiffractiveSection) -> DiffractiveLayout:

@@ -88,6 +88,8 @@ class DiffractiveSection(ChipBase):
         distances: from the input to the first plane, from each plane to the next, from the last to the camera.
         pitch: of the pixels of all three devices.
         power: on the whole input pattern where all its amplitudes are 1.
+        laser: the instrument that lights it, where the computer may let light out and shut it; its power and
+            wavelength are set in the station.
         detectors: regions of the camera, by name.
     """
 
@@ -96,6 +98,7 @@ class DiffractiveSection(ChipBase):
     pitch: Metres
     distances: Annotated[list[Annotated[float, quantity("m"), Field(ge=0)]], Field(min_length=2)]
     power: Watts
+    laser: str | None = None
     input: PatternSection
     planes: PlanesSection
     camera: CameraSection
@@ -106,6 +109,8 @@ class DiffractiveSection(ChipBase):
         yield "input.instrument", self.input.instrument
         yield "planes.instrument", self.planes.instrument
         yield "camera.instrument", self.camera.instrument
+        if self.laser is not None:
+            yield "laser", self.laser
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -1,8 +1,8 @@
 """The `diffractive:` part of the `emulator:` section: free space between modulators and a camera, as it really is."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from simulators.quantity import quantity
 
@@ -37,6 +37,18 @@ class PlanesConfig(_Section):
     fill_factor: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
+class LaserConfig(_Section):
+    """The laser that lights the input pattern, and the share of its power that gets there.
+
+    Attributes:
+        output: the instrument's terminal that gives the light.
+    """
+
+    instrument: str
+    output: str = "output"
+    transmission: Annotated[float, Field(gt=0, le=1)]
+
+
 class AssemblyConfig(_Section):
     """Standard deviations of what is off; see `simulators.models.diffraction.Assembly`, whose defaults these are."""
 
@@ -51,11 +63,13 @@ class DiffractiveConfig(_Section):
     """One pixel pitch for all devices; without `assembly` everything is in its place.
 
     The amplitude modulator stands between crossed polarisers: a pixel of retardance δ lets the amplitude sin(δ / 2)
-    through. The camera sees the last plane on its middle pixels.
+    through. The camera sees the last plane on its middle pixels. Light comes from a laser on the bench, or, with
+    `power` on the whole open pattern, from one that nobody can switch.
     """
 
     wavelength_m: _Length = Field(alias="wavelength")
-    power_W: Annotated[float, quantity("W"), Field(gt=0)] = Field(alias="power")
+    power_W: Annotated[float, quantity("W"), Field(gt=0)] | None = Field(default=None, alias="power")
+    laser: LaserConfig | None = None
     pitch_m: _Length = Field(alias="pitch")
     distances_m: Annotated[list[Annotated[float, quantity("m"), Field(ge=0)]], Field(min_length=2)] = Field(
         alias="distances"
@@ -64,3 +78,11 @@ class DiffractiveConfig(_Section):
     planes: PlanesConfig
     camera: str
     assembly: AssemblyConfig | None = None
+
+    @model_validator(mode="after")
+    def _lit(self) -> Self:
+        if (self.power_W is None) == (self.laser is None):
+            raise ValueError(
+                "light comes from a laser on the bench or has a power of its own; give one of the two"
+            )
+        return self

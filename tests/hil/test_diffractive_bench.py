@@ -126,3 +126,56 @@ def test_without_the_emulator_the_message_says_what_to_install(bench: Path) -> N
     result = hil.check(bench)
     assert result.exit_code == 4
     assert "no package has registered the backend 'frames'" in result.items[-1].finding
+
+
+LASER = {
+    "    camera: {type": "    laser: {type: drivers.santec_tsl570.SantecTSL570, address: GPIB0::10::INSTR}\n"
+    "    camera: {type",
+    "    camera: {model": "    laser: {model: santec_tsl570}\n    camera: {model",
+    "  power: 20 nW ": "  laser: laser\n  power: 20 nW ",
+    "    power: 20 nW\n": "    laser: {instrument: laser, transmission: 5e-7}\n",
+}
+
+
+def test_a_laser_that_the_computer_switches_is_shut_for_the_dark_and_at_rest(bench: Path) -> None:
+    rewrite(bench, LASER)
+    text = bench.read_text().replace("532 nm", "1550 nm").replace("20 mm", "7 mm")
+    bench.write_text(text)
+    assert hil.check(bench).ok
+    rack = load_rack(bench)
+    with open_station(rack, bench) as station:
+        laser: Any = station.components["laser"]
+        laser.set_wavelength(1550e-9)
+        laser.set_power(1e-3)
+        with open_diffractive(section(rack), bench, station) as driver:
+            driver.measure_dark()
+            assert not laser.shines()
+            driver.set_controls(np.zeros(3072))
+            laser.shine(True)
+            station.components["pattern"].wait(3600.0)  # till it is warm
+            read = driver.run(np.ones((1, 1, 64)))
+            assert not read.flags.any()
+            once = read.outputs
+            laser.set_power(0.5e-3)
+            half = driver.run(np.ones((1, 1, 64))).outputs
+            assert half.sum() == pytest.approx(0.5 * once.sum(), rel=0.05)
+            assert 0.0 < once.sum() < 0.5e-9
+            assert laser.shines()
+            driver.rest()
+            assert not laser.shines()
+    power_off()
+
+
+def test_what_is_no_laser_is_named(bench: Path) -> None:
+    rewrite(bench, {"  power: 20 nW ": "  laser: slm\n  power: 20 nW "})
+    rack = load_rack(bench)
+    with (
+        open_station(rack, bench) as station,
+        pytest.raises(ConfigError, match=r"slm is a SLM, which is no laser"),
+        open_diffractive(section(rack), bench, station),
+    ):
+        pass
+    power_off()
+    rewrite(bench, {"    power: 20 nW\n": "    laser: {instrument: camera, transmission: 0.1}\n"})
+    with pytest.raises(ConfigError, match=r"camera.output gives no light; what does: nothing"):
+        load_rack(bench)

@@ -7,8 +7,7 @@ not quoted from them.
 """
 
 import math
-from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,15 @@ from simulators.quantity import parse
 _JOULE_METRE = 6.62607015e-34 * 299792458.0
 _SHORTEST_s, _LONGEST_s = 10e-6, 10.0
 
-View = Callable[[float, float], Array]
-"""Mean power on each pixel in W, (rows, columns), between two instants."""
+
+class View(Protocol):
+    """What a camera sees."""
+
+    def seen_W(self, start_s: float, stop_s: float) -> Array:
+        """Mean power on each pixel in W, (rows, columns), between two instants."""
+
+    def wavelength_m(self, instant: float) -> float:
+        """Vacuum wavelength in m."""
 
 
 class Camera:
@@ -88,21 +94,22 @@ class Camera:
         )
         self._read_noise, self._dark_current, self._bias = read_noise, dark_current, bias
         self._view: View | None = None
-        self._photon_J = math.inf
         self.terminals = Terminals()
 
-    def look(self, view: View, wavelength_m: float) -> None:
-        """See light of this wavelength from now on."""
-        self._view, self._photon_J = view, _JOULE_METRE / wavelength_m
+    def look(self, view: View) -> None:
+        """See this from now on."""
+        self._view = view
 
     def expose(self) -> NDArray[np.uint16]:
         """Take one frame from now on, and let the time that it takes pass."""
         begin_s = self.clock.now
         self.clock.advance(max(self.exposure_s, self.frame_s))
-        power_W = (
-            np.zeros(self.shape) if self._view is None else self._view(begin_s, begin_s + self.exposure_s)
-        )
-        mean = self.exposure_s * (power_W * self._efficiency / self._photon_J + self._dark_current)
+        mean = np.full(self.shape, self._dark_current * self.exposure_s)
+        if self._view is not None:
+            end_s = begin_s + self.exposure_s
+            power_W = self._view.seen_W(begin_s, end_s)
+            photon_J = _JOULE_METRE / self._view.wavelength_m(end_s)
+            mean = mean + self.exposure_s * self._efficiency / photon_J * power_W
         electrons = mean
         if self._noise > 0.0:
             shot = self._rng.poisson(mean) - mean

@@ -1,6 +1,7 @@
 """The emulated modulator and camera against what is known of such devices in closed form."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -25,6 +26,20 @@ def camera(clock: VirtualClock, noise: float = 1.0, **options: object) -> Camera
         "camera", clock, "1", np.random.default_rng(0), noise=noise, options=size | options
     )
     return made
+
+
+@dataclass
+class Even:
+    """The same light on every pixel."""
+
+    power_W: float
+    length_m: float = 532e-9
+
+    def seen_W(self, start_s: float, stop_s: float) -> np.ndarray:
+        return np.full((100, 100), self.power_W)
+
+    def wavelength_m(self, instant: float) -> float:
+        return self.length_m
 
 
 def frame(level: int) -> np.ndarray:
@@ -72,7 +87,7 @@ def test_counts_are_those_of_the_photons() -> None:
         clock, noise=0.0, quantum_efficiency=0.5, electrons_per_count=4.0, bias=10.0, dark_current=0.0
     )
     photons_per_s = 2e6
-    eye.look(lambda *_: np.full((100, 100), photons_per_s * 6.62607015e-34 * 299792458.0 / 500e-9), 500e-9)
+    eye.look(Even(photons_per_s * 6.62607015e-34 * 299792458.0 / 500e-9, 500e-9))
     eye.exposure_s = 2e-3
     assert (eye.expose() == 10 + round(0.5 * photons_per_s * 2e-3 / 4.0)).all()
 
@@ -83,7 +98,7 @@ def test_the_variance_of_counts_grows_with_their_mean_as_shot_noise_does() -> No
     eye = camera(clock, electrons_per_count=2.0, read_noise=5.0, bias=50.0, dark_current=0.0)
     means, variances = [], []
     for power_W in (0.0, 1e-13, 5e-13, 1e-12, 2e-12):
-        eye.look(lambda *_, power_W=power_W: np.full((100, 100), power_W), 532e-9)
+        eye.look(Even(power_W))
         counts = np.stack([eye.expose() for _ in range(10)]).astype(float)
         means.append(counts.mean() - 50.0)
         variances.append(counts.var() - 1.0 / 12.0)
@@ -95,7 +110,7 @@ def test_the_variance_of_counts_grows_with_their_mean_as_shot_noise_does() -> No
 
 def test_a_pixel_saturates_at_the_end_of_its_converter() -> None:
     eye = camera(VirtualClock(), bits=10)
-    eye.look(lambda *_: np.full((100, 100), 1e-6), 532e-9)
+    eye.look(Even(1e-6))
     assert (eye.expose() == 1023).all()
 
 
