@@ -3,11 +3,9 @@
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import (
-    AbstractContextManager,
     ExitStack,
     closing,
     contextmanager,
-    nullcontext,
     redirect_stdout,
 )
 from importlib import import_module
@@ -37,6 +35,7 @@ from hil.session import Session
 from hil.traffic import TrafficLog
 from simulators.daqmx import emulated_daqmx
 from simulators.errors import SimulatorError
+from simulators.frames import emulated_frames
 
 SOURCES: dict[str, Callable[[Any, DnpuSection], VoltageSourceArray]] = {
     "QDac2": lambda instrument, chip: Qdac2Source(instrument, _trigger_output(chip)),
@@ -200,10 +199,14 @@ def _adapter(role: str, known: dict[str, Any], instrument: Any, chip: DnpuSectio
     )
 
 
-def _emulation(bench: RackFile, path: Path) -> AbstractContextManager[None]:
+@contextmanager
+def _emulation(bench: RackFile, path: Path) -> Iterator[None]:
     """What lets drivers that go round VISA find the emulated bench; on a real one there is nothing to do."""
-    emulated = bench.visa == "@hil" and not replaying()
-    return emulated_daqmx(path.resolve()) if emulated else nullcontext()
+    with ExitStack() as stack:
+        if bench.visa == "@hil" and not replaying():
+            stack.enter_context(emulated_daqmx(path.resolve()))
+            stack.enter_context(emulated_frames(path.resolve()))
+        yield
 
 
 def _trigger_output(chip: DnpuSection) -> int:
