@@ -34,7 +34,9 @@ class MeshOptions(BaseModel):
 
     kind: Literal["rectangular", "triangular"] = "rectangular"
     ports: Annotated[int, Field(ge=2, le=128)]
-    thermal_time_s: Annotated[float, quantity("s"), Field(gt=0)] = Field(default=1e-3, alias="thermal_time")
+    thermal_time_s: Annotated[float, quantity("s"), Field(gt=0, le=0.1)] = Field(
+        default=1e-3, alias="thermal_time"
+    )
     resistance_ohm: Annotated[float, quantity("ohm"), Field(gt=0)] = Field(default=1e3, alias="resistance")
     half_wave_W: Annotated[float, quantity("W"), Field(gt=0)] = Field(default=0.02, alias="half_wave_power")
     modulator_half_wave_V: Annotated[float, quantity("V"), Field(gt=0)] = Field(
