@@ -9,6 +9,9 @@ import numpy as np
 from simulators.instruments.path import Array, Knots
 from simulators.instruments.terminals import Resting, VoltageSource
 
+_STEP_V = 0.5
+"""No voltage moves further between two instants of `moves_s`, unless it is quick."""
+
 
 class Source(VoltageSource, Resting, Protocol):
     """A source that can be asked whether it rests."""
@@ -27,10 +30,6 @@ class Restless:
 
     def resting_V(self, start_s: float, stop_s: float) -> None:
         """See `Resting.resting_V`."""
-
-
-_STEP_V = 0.5
-"""No voltage moves further between two instants of `moves_s`, unless it is quick."""
 
 
 class Courses:

@@ -24,7 +24,8 @@ class MeshOptions(BaseModel):
 
     Attributes:
         thermal_time_s: time constant with which a heater warms up and cools down: tens of microseconds in silicon,
-            milliseconds in silicon nitride or where heat is kept in by undercuts.
+            milliseconds in silicon nitride or where heat is kept in by undercuts; 0.1 s at most, for sources remember
+            what they did for some seconds.
         resistance_ohm, half_wave_W, modulator_half_wave_V: see `Fabrication`.
         open, shorted: shifters whose heater is broken: no current, or next to no resistance.
         dead: output ports from which no light comes any more.
