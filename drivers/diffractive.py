@@ -27,8 +27,10 @@ class Diffractive(Chip):
         expect: by "pattern", "planes" or "camera", a text that must occur in its identity.
 
     Raises:
-        IdentityError, before anything is shown, for another instrument than expected; ShapeError, EnvelopeError for a
-        layout, look-up table or exposure that does not fit the devices; InstrumentError.
+        IdentityError: before anything is shown, for another instrument than expected.
+        ShapeError: a layout or a look-up table that does not fit the devices.
+        EnvelopeError: an exposure that the camera does not have.
+        InstrumentError: a device that fails.
     """
 
     _hardware: DiffractiveHardware

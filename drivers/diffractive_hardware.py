@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drivers.errors import EnvelopeError, NotCalibrated, SafeStateError
+from drivers.errors import EnvelopeError, NotCalibrated, SafeStateError, ShapeError
 from drivers.frame_instruments import SLM, FrameCamera
 from drivers.frame_layout import DiffractiveLayout, LevelTable
 from drivers.frames import Frame
@@ -47,8 +47,8 @@ class DiffractiveHardware:
     A modulator cannot be read back: what is said of it is what it was last told. Every frame that changed gets the
     modulator's settling time before the camera is asked.
 
-    Raises ShapeError for a layout that does not fit the devices, EnvelopeError for an exposure that the camera does
-    not have.
+    Raises ShapeError for a layout or a look-up table that does not fit the devices, EnvelopeError for an exposure
+    that the camera does not have.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class DiffractiveHardware:
         layout.check(pattern.shape, planes.shape, camera.shape)
         for slm, table in ((pattern, amplitude), (planes, phase)):
             if len(table.values) != slm.levels:
-                raise EnvelopeError(
+                raise ShapeError(
                     f"{slm.name} has {slm.levels} levels and its look-up table {len(table.values)}; measure it again"
                 )
         self.layout, self.camera, self.exposure, self.light = layout, camera, exposure, light

@@ -20,10 +20,14 @@ class FrameInstrument(Instrument):
         self.journal = _silent
         """Told what is done to the device; set it to listen."""
         self._device: Any = open_frames(address)
-        with self.translated("asking for its size"):
-            rows, columns = self._device.shape
+        try:
+            with self.translated("asking for its size"):
+                rows, columns = self._device.shape
             self.shape: tuple[int, int] = int(rows), int(columns)
-        super().__init__(name, **kwargs)
+            super().__init__(name, **kwargs)
+        except BaseException:
+            self._device.close()
+            raise
 
     @contextmanager
     def translated(self, what: str) -> Iterator[None]:

@@ -229,7 +229,7 @@ def test_a_laser_is_shut_for_the_dark_and_at_rest(lab: FrameLaboratory) -> None:
          ShapeError, "planes 0 and 1 lie on one another"),
         ({"layout": replace(LAYOUT, planes=(Blocks(FrameRegion(0, 40, 32, 32), 4, 4),))}, ShapeError, "plane 0: .* 71"),
         ({"layout": replace(LAYOUT, detectors={"far": FrameRegion(30, 0, 4, 4)})}, ShapeError, "detector far"),
-        ({"phase": LevelTable(np.linspace(0, 6, 128), is_phase=True)}, EnvelopeError, "256 levels .* 128"),
+        ({"phase": LevelTable(np.linspace(0, 6, 128), is_phase=True)}, ShapeError, "256 levels .* 128"),
         ({"exposure": Exposure(100.0, 1, 1.0, 1.0)}, EnvelopeError, "exposure of 100 s"),
         ({"expect": {"camera": "Hamamatsu"}}, IdentityError, "Hamamatsu"),
     ],

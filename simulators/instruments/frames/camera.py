@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.clock import VirtualClock
+from simulators.instruments.frames.options import count, positive
 from simulators.instruments.path import Array
 from simulators.instruments.terminals import Terminals
-from simulators.quantity import parse
 
 _JOULE_METRE = 6.62607015e-34 * 299792458.0
 _SHORTEST_s, _LONGEST_s = 10e-6, 10.0
@@ -69,29 +69,18 @@ class Camera:
         dark_current: float = 5.0,
         bias: float = 20.0,
     ) -> None:
-        for name, whole, most in (("rows", rows, 65536), ("columns", columns, 65536), ("bits", bits, 16)):
-            if not isinstance(whole, int) or not 1 <= whole <= most:
-                raise ValueError(f"{name} is {whole!r}; it is a whole number from 1 to {most}")
-        for name, value in (("quantum_efficiency", quantum_efficiency), ("electrons_per_count", electrons_per_count),
-                            ("full_well", full_well)):  # fmt: skip
-            if not 0.0 < value < math.inf:
-                raise ValueError(f"{name} is {value!r}; it is positive")
         for name, value in (("read_noise", read_noise), ("dark_current", dark_current), ("bias", bias)):
             if not 0.0 <= value < math.inf:
                 raise ValueError(f"{name} is {value!r}; it is not negative")
-        rate_Hz = parse(frame_rate, "Hz")
-        if not 0.0 < rate_Hz < math.inf:
-            raise ValueError(f"frame_rate is {frame_rate!r}; it is positive")
-        self.frame_s = (1.0 + clock_error) / rate_Hz
+        self.frame_s = (1.0 + clock_error) / positive("frame_rate", frame_rate, "Hz")
         self.clock, self.serial, self._rng, self._noise = clock, serial, rng, noise
-        self.shape, self.bits = (rows, columns), bits
+        self.shape = count("rows", rows, 1, 65536), count("columns", columns, 1, 65536)
+        self.bits = count("bits", bits, 1, 16)
         self.exposure_range_s = _SHORTEST_s, _LONGEST_s
         self.exposure_s = 1e-3
-        self._efficiency, self._conversion, self._full_well = (
-            quantum_efficiency,
-            electrons_per_count,
-            full_well,
-        )
+        self._efficiency = positive("quantum_efficiency", quantum_efficiency)
+        self._conversion = positive("electrons_per_count", electrons_per_count)
+        self._full_well = positive("full_well", full_well)
         self._read_noise, self._dark_current, self._bias = read_noise, dark_current, bias
         self._view: View | None = None
         self.terminals = Terminals()
@@ -108,8 +97,9 @@ class Camera:
         if self._view is not None:
             end_s = begin_s + self.exposure_s
             power_W = self._view.seen_W(begin_s, end_s)
-            photon_J = _JOULE_METRE / self._view.wavelength_m(end_s)
-            mean = mean + self.exposure_s * self._efficiency / photon_J * power_W
+            if power_W.any():  # no light has no wavelength
+                photon_J = _JOULE_METRE / self._view.wavelength_m(end_s)
+                mean = mean + self.exposure_s * self._efficiency / photon_J * power_W
         electrons = mean
         if self._noise > 0.0:
             shot = self._rng.poisson(mean) - mean

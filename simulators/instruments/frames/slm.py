@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.clock import VirtualClock
+from simulators.instruments.frames.options import count, positive
 from simulators.instruments.path import Array
 from simulators.instruments.terminals import Terminals
-from simulators.quantity import parse
 
 Frame = NDArray[np.uint16]
 SETTLED_rad = 1e-4
@@ -55,17 +55,13 @@ class Slm:
         stroke: str = "6.283 rad",
         gamma: float = 1.0,
     ) -> None:
-        for name, value in (("rows", rows), ("columns", columns), ("levels", levels)):
-            if not isinstance(value, int) or not 1 <= value <= 65536:
-                raise ValueError(f"{name} is {value!r}; it is a whole number from 1 to 65536")
-        if levels < 2:
-            raise ValueError(f"levels is {levels}; a pixel has two at least")
         self.clock, self.serial = clock, serial
-        self.shape, self.levels = (rows, columns), levels
-        self.refresh_Hz = _positive("refresh", parse(refresh, "Hz")) / (1.0 + clock_error)
-        self.response_s = _positive("response", parse(response, "s"))
-        stroke_rad = _positive("stroke", parse(stroke, "rad"))
-        self.retardance_rad = stroke_rad * np.linspace(0.0, 1.0, levels) ** _positive("gamma", gamma)
+        self.shape = count("rows", rows, 1, 65536), count("columns", columns, 1, 65536)
+        self.levels = count("levels", levels, 2, 65536)
+        self.refresh_Hz = positive("refresh", refresh, "Hz") / (1.0 + clock_error)
+        self.response_s = positive("response", response, "s")
+        curve = np.linspace(0.0, 1.0, levels) ** positive("gamma", gamma)
+        self.retardance_rad = positive("stroke", stroke, "rad") * curve
         self._from = self._to = np.zeros(self.shape)
         self._since_s = -math.inf
         self._taken: tuple[float, Array] | None = None
@@ -115,9 +111,3 @@ class Slm:
 
     def _at(self, instant: float) -> Array:
         return self._to + (self._from - self._to) * self._share_left(instant)
-
-
-def _positive(name: str, value: float) -> float:
-    if not 0.0 < value < math.inf:
-        raise ValueError(f"{name} is {value!r}; it is positive")
-    return float(value)

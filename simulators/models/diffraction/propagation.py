@@ -1,7 +1,7 @@
 """Free space between two parallel planes: the angular spectrum of plane waves.
 
 A field is a sum of plane waves, each of which gains e^{j 2π z √(1/λ² - fx² - fy²)} over a distance z (Goodman,
-Introduction to Fourier Optics, section 3.10). Those with fx² + fy² > 1/λ² are evanescent and decay. Time runs as
+Introduction to Fourier Optics). Those with fx² + fy² > 1/λ² are evanescent and decay. Time runs as
 e^{-jωt}, so that a positive phase is a delay. No paraxial approximation is made, and polarisation is left out.
 """
 
@@ -26,7 +26,8 @@ def longest_distance_m(
     The sampled propagator turns by less than π from one frequency to the next only up to a distance: without a
     band limit at the highest frequency of the grid, with one at an eighth of it.
 
-    Source: Matsushima and Shimobaba, Opt. Express 17, 19662 (2009), equation 13, solved for the distance.
+    Source: Matsushima and Shimobaba, Opt. Express 17, 19662 (2009): their limit of the band, solved for the
+    distance.
     """
     share = _LEAST_BAND if band_limit else 1.0
     distances = []

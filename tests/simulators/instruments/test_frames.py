@@ -128,7 +128,7 @@ def test_a_frame_takes_its_exposure_or_what_the_rate_allows() -> None:
     [
         ("slm", {"rows": 0}, "rows"),
         ("slm", {"levels": 1}, "levels"),
-        ("slm", {"refresh": 60}, "no unit"),
+        ("slm", {"refresh": 60}, "refresh: 60 has no unit"),
         ("slm", {"stroke": "-1 rad"}, "stroke"),
         ("slm", {"pixels": 3}, "takes no such option"),
         ("camera", {"bits": 17}, "bits"),

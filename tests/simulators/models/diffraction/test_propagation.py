@@ -15,7 +15,7 @@ WAVE_NUMBER = 2.0 * math.pi / WAVELENGTH_m
 
 
 def gaussian_beam(grid: Grid, waist_m: float, distance_m: float) -> torch.Tensor:
-    """Saleh and Teich, Fundamentals of Photonics, equation 3.1-7; time runs as e^{-jωt}."""
+    """The paraxial beam of Saleh and Teich, Fundamentals of Photonics; time runs as e^{-jωt}."""
     rayleigh_m = math.pi * waist_m**2 / WAVELENGTH_m
     width_m = waist_m * math.hypot(1.0, distance_m / rayleigh_m)
     curvature = distance_m / (distance_m**2 + rayleigh_m**2)
@@ -50,7 +50,7 @@ def behind_a_square(samples: int, half_samples: int, fresnel_number: float) -> t
 
 
 def fresnel_slit(x: np.ndarray, fresnel_number: float) -> np.ndarray:
-    """Goodman, Introduction to Fourier Optics, equation 4-33: a slit of half width 1."""
+    """Fresnel diffraction by a slit of half width 1 (Goodman, Introduction to Fourier Optics)."""
     s_high, c_high = fresnel(math.sqrt(2.0 * fresnel_number) * (1.0 - x))
     s_low, c_low = fresnel(math.sqrt(2.0 * fresnel_number) * (-1.0 - x))
     return 0.5 * ((c_high - c_low) ** 2 + (s_high - s_low) ** 2)
@@ -68,7 +68,7 @@ def test_a_square_aperture_makes_fresnels_pattern(fresnel_number: float) -> None
 def test_far_away_a_square_aperture_makes_a_squared_sinc() -> None:
     number = 0.03
     x, intensity = behind_a_square(1024, 16, number)
-    # Goodman, equation 4-28: amplitude 4 a² / (λ z) = 4 N in the middle, zeros at λ z / 2 a = 1 / (2 N) half widths
+    # Fraunhofer: amplitude 4 a² / (λ z) = 4 N in the middle, zeros at λ z / 2 a = 1 / (2 N) half widths
     expected = (4.0 * number) ** 2 * np.sinc(2.0 * number * x) ** 2
     assert np.abs(intensity - expected).max() < 0.015 * expected.max()
 
