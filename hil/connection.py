@@ -3,11 +3,9 @@
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import (
-    AbstractContextManager,
     ExitStack,
     closing,
     contextmanager,
-    nullcontext,
     redirect_stdout,
 )
 from importlib import import_module
@@ -28,7 +26,8 @@ from drivers.keysight_digitizer import KeysightDigitizer
 from drivers.layout import Electrode, JointLimits, Readout, Reference
 from drivers.qdac2_source import Qdac2Source
 from drivers.roles import Digitizer, VoltageSourceArray
-from hil.config.bench import BenchFile, ChipSection, RackFile, station_configuration
+from hil.config.bench import BenchFile, RackFile, station_configuration
+from hil.config.dnpu_chip import DnpuSection
 from hil.config.visa_library import library, replaying
 from hil.errors import ConfigError
 from hil.interrupts import Interrupts
@@ -36,12 +35,13 @@ from hil.session import Session
 from hil.traffic import TrafficLog
 from simulators.daqmx import emulated_daqmx
 from simulators.errors import SimulatorError
+from simulators.frames import emulated_frames
 
-SOURCES: dict[str, Callable[[Any, ChipSection], VoltageSourceArray]] = {
+SOURCES: dict[str, Callable[[Any, DnpuSection], VoltageSourceArray]] = {
     "QDac2": lambda instrument, chip: Qdac2Source(instrument, _trigger_output(chip)),
     "NICards": lambda instrument, chip: CardSource(instrument),
 }
-DIGITIZERS: dict[str, Callable[[Any, ChipSection], Digitizer]] = {
+DIGITIZERS: dict[str, Callable[[Any, DnpuSection], Digitizer]] = {
     "Keysight34465A": lambda instrument, chip: KeysightDigitizer(instrument),
     "Keysight34470A": lambda instrument, chip: KeysightDigitizer(instrument),
     "NICards": lambda instrument, chip: CardDigitizer(instrument),
@@ -156,14 +156,14 @@ def roles(bench: BenchFile, station: Station) -> tuple[VoltageSourceArray, Digit
     )
 
 
-def electrodes(chip: ChipSection) -> list[Electrode]:
+def electrodes(chip: DnpuSection) -> list[Electrode]:
     """The electrodes as the driver takes them."""
     return [
         Electrode(name, e.channel, e.low, e.high, e.max_slew, e.role) for name, e in chip.electrodes.items()
     ]
 
 
-def readout(chip: ChipSection) -> Readout:
+def readout(chip: DnpuSection) -> Readout:
     """The readout as the driver takes it."""
     known = chip.readout.reference
     return Readout(
@@ -175,7 +175,7 @@ def readout(chip: ChipSection) -> Readout:
     )
 
 
-def joint_limits(chip: ChipSection) -> JointLimits:
+def joint_limits(chip: DnpuSection) -> JointLimits:
     """The limits on several electrodes at once as the driver takes them."""
     limits = chip.limits
     return JointLimits(
@@ -189,7 +189,7 @@ def joint_limits(chip: ChipSection) -> JointLimits:
     )
 
 
-def _adapter(role: str, known: dict[str, Any], instrument: Any, chip: ChipSection) -> Any:
+def _adapter(role: str, known: dict[str, Any], instrument: Any, chip: DnpuSection) -> Any:
     for kind in type(instrument).__mro__:
         if kind.__name__ in known:
             return known[kind.__name__](instrument, chip)
@@ -199,13 +199,17 @@ def _adapter(role: str, known: dict[str, Any], instrument: Any, chip: ChipSectio
     )
 
 
-def _emulation(bench: RackFile, path: Path) -> AbstractContextManager[None]:
+@contextmanager
+def _emulation(bench: RackFile, path: Path) -> Iterator[None]:
     """What lets drivers that go round VISA find the emulated bench; on a real one there is nothing to do."""
-    emulated = bench.visa == "@hil" and not replaying()
-    return emulated_daqmx(path.resolve()) if emulated else nullcontext()
+    with ExitStack() as stack:
+        if bench.visa == "@hil" and not replaying():
+            stack.enter_context(emulated_daqmx(path.resolve()))
+            stack.enter_context(emulated_frames(path.resolve()))
+        yield
 
 
-def _trigger_output(chip: ChipSection) -> int:
+def _trigger_output(chip: DnpuSection) -> int:
     if chip.trigger is None:
         raise ConfigError(
             f"chip.trigger is missing: {chip.source} starts {chip.digitizer} by a cable; write the output that it "

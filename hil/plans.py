@@ -11,11 +11,11 @@ from calibration.sampling.plan import SamplingPlan
 from calibration.sampling.plateaus import SobolPlateaus
 from calibration.sampling.reference import ReferencePlan
 from drivers.hardware import Timing
-from hil.config.bench import ChipSection
+from hil.config.dnpu_chip import DnpuSection
 from hil.config.experiment import SamplingSection
 
 
-def sampled_channels(chip: ChipSection) -> ChannelGroup:
+def sampled_channels(chip: DnpuSection) -> ChannelGroup:
     """All driven electrodes as fast inputs, as the chip's driver offers them.
 
     A waveform may use only that share of the slew limits in which each step is over before it is read.

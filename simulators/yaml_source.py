@@ -87,9 +87,10 @@ class YamlSource:
         return "\n".join(dict.fromkeys(told))
 
     def _fault(self, fault: dict[str, Any], kind: type[BaseModel], prefix: tuple[Hashable, ...]) -> str:
-        key, value = fault["loc"], fault["input"]
+        told, value = fault["loc"], fault["input"]
+        key = self._without_tags(told, prefix, missing=fault["type"] == "missing")
         if fault["type"] == "extra_forbidden":
-            known = _keys(kind, key[:-1])
+            known = _keys(kind, told[:-1])
             hint = difflib.get_close_matches(str(key[-1]), known, n=1)
             message = "unknown key; " + (f"did you mean {hint[0]!r}?" if hint else "remove it")
             message += f" (known: {', '.join(known)})" if known else ""
@@ -100,6 +101,23 @@ class YamlSource:
             shown = "" if isinstance(value, dict | list) or repr(value) in text else f"{value!r}: "
             message = f"{shown}{text[0].lower() + text[1:]}"
         return self.place((*prefix, *key), message)
+
+    def _without_tags(
+        self, told: tuple[Hashable, ...], prefix: tuple[Hashable, ...], missing: bool
+    ) -> tuple[Hashable, ...]:
+        """Where pydantic found a fault, as the file has it: the kind that a union chose is no key of its own."""
+        at: Any = self.values
+        for step in prefix:
+            at = at[step]
+        key: list[Hashable] = []
+        for depth, step in enumerate(told, 1):
+            absent = isinstance(at, dict) and step not in at
+            if absent and step in at.values() and not (missing and depth == len(told)):
+                continue
+            key.append(step)
+            inside = isinstance(at, dict | list) and not absent
+            at = at[step] if inside else None
+        return tuple(key)
 
     def _refuse_twice(self, node: yaml.Node) -> None:
         # PyYAML lets the last of two equal keys win without a word: the first would be lost
@@ -122,12 +140,17 @@ def _keys(kind: Any, path: Sequence[Hashable]) -> list[str]:
     """The keys that a model allows at `path`, followed through optional, list and mapping types."""
     models = [kind]
     for part in path:
-        found: list[Any] = []
+        found: list[Any] = [model for model in models if part in _tags(model)]
         for model in models:
             named = {field.alias or name: field for name, field in model.model_fields.items()}
             found += _models_in(named[str(part)].annotation) if part in named else []
         models = found or models
     return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
+
+
+def _tags(model: type[BaseModel]) -> list[Any]:
+    """The words by which a union tells a model from the others."""
+    return [word for field in model.model_fields.values() for word in get_args(field.annotation)]
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -12,9 +12,9 @@ from rich.text import Text
 from hil.session import STEPS
 
 if TYPE_CHECKING:
-    from hil.api.check import CheckResult
     from hil.api.instruments import InstrumentInfo
     from hil.coverage import Coverage
+    from hil.findings import CheckResult
     from hil.outcome import Outcome
     from hil.store.index import RunSummary
     from simulators.server import Doors

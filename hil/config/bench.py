@@ -2,28 +2,16 @@
 
 from importlib import import_module
 from importlib.util import find_spec
-from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from hil.config.fields import (
-    Count,
-    Hertz,
-    Ohms,
-    Ordinal,
-    Percent,
-    PositiveVolts,
-    Seconds,
-    Section,
-    Siemens,
-    Volts,
-    VoltsPerAmpere,
-    VoltsPerSecond,
-    Watts,
-)
+from hil.config.diffractive_chip import DiffractiveSection
+from hil.config.dnpu_chip import DnpuSection
+from hil.config.fields import Section
+from hil.config.mesh_chip import MeshSection
 from hil.config.visa_library import library, replaying
 from hil.config.yaml_file import load
 
@@ -53,121 +41,8 @@ class StationSection(Section):
     instruments: Annotated[dict[str, InstrumentSection], Field(min_length=1)]
 
 
-class ElectrodeSection(Section):
-    """One driven electrode: its DAC channel, what it is for and where its voltage must stay."""
-
-    channel: Ordinal
-    role: Literal["input", "control"] = "control"
-    low: Volts
-    high: Volts
-    max_slew: VoltsPerSecond
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.low >= self.high:
-            raise ValueError(f"low, {self.low:g} V, is not below high, {self.high:g} V; exchange them?")
-        if not -inf < self.low <= 0 <= self.high < inf:
-            raise ValueError(
-                f"the range {self.low:g} V to {self.high:g} V does not hold 0 V, the rest voltage; widen it"
-            )
-        return self
-
-
-class ReferenceSection(Section):
-    """The known source that calibrates the amplifier: a DAC channel behind a resistor."""
-
-    channel: Ordinal
-    resistor: Ohms
-    tolerance: Percent
-    low: Volts
-    high: Volts
-    max_slew: VoltsPerSecond = 100.0
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if not self.low < 0 < self.high:
-            raise ValueError("the reference source must reach both signs: low < 0 V < high")
-        return self
-
-
-class ReadoutSection(Section):
-    """The electrode that is read, and the amplifier behind it."""
-
-    electrode: str
-    gain: VoltsPerAmpere
-    saturation: Volts = 4.0
-    settling: Seconds
-    reference: ReferenceSection
-
-
-class TriggerSection(Section):
-    """The DAC output whose pulse starts the digitizer."""
-
-    output: Count
-
-
-class DifferenceSection(Section):
-    """How far two electrodes may be apart."""
-
-    between: Annotated[list[str], Field(min_length=2, max_length=2)]
-    limit: PositiveVolts
-
-
-class PowerSection(Section):
-    """What the electrodes may put in together: the sum of V² times a conductance each."""
-
-    conductance: Siemens
-    limit: Watts
-
-
-class LimitsSection(Section):
-    """Limits on several electrodes at once, beside the range and slew of each."""
-
-    spread: PositiveVolts | None = None
-    differences: list[DifferenceSection] = []
-    power: PowerSection | None = None
-
-
-class ChipSection(Section):
-    """The chip as the lab knows it."""
-
-    type: Literal["dnpu"]
-    name: str = Field(pattern=r"^[A-Za-z_]\w*$")
-    source: str
-    digitizer: str
-    expect: dict[str, str] = {}
-    sample_rate: Hertz
-    aperture: Seconds
-    trigger: TriggerSection | None = None
-    electrodes: Annotated[dict[str, ElectrodeSection], Field(min_length=1)]
-    limits: LimitsSection = LimitsSection()
-    readout: ReadoutSection
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        channels: dict[int, str] = {self.readout.reference.channel: "readout.reference"}
-        for name, electrode in self.electrodes.items():
-            if electrode.channel in channels:
-                raise ValueError(
-                    f"electrode {name} is on channel {electrode.channel}, "
-                    f"and so is {channels[electrode.channel]}; give each its own"
-                )
-            channels[electrode.channel] = name
-        for pair in self.limits.differences:
-            for name in pair.between:
-                if name not in self.electrodes:
-                    raise ValueError(f"limits.differences names {name!r}, which is no driven electrode")
-        if self.readout.electrode in self.electrodes:
-            raise ValueError(
-                f"{self.readout.electrode} is the readout and cannot be driven; remove one of the two"
-            )
-        if self.aperture + self.readout.settling > 1 / self.sample_rate:
-            raise ValueError(
-                f"a sample lasts {1e6 / self.sample_rate:g} µs, less than settling "
-                f"({self.readout.settling * 1e6:g} µs) and aperture ({self.aperture * 1e6:g} µs) together; "
-                "lower sample_rate"
-            )
-        return self
+ChipSection = Annotated[DnpuSection | MeshSection | DiffractiveSection, Field(discriminator="type")]
+"""Any chip that a bench may hold, told apart by its `type`; another kind is one more section here."""
 
 
 class RackFile(Section):
@@ -194,8 +69,7 @@ class RackFile(Section):
         return self
 
     def _check_roles(self, chip: ChipSection) -> None:
-        for role in ("source", "digitizer"):
-            instrument = getattr(chip, role)
+        for role, instrument in chip.instruments():
             if instrument not in self.station.instruments:
                 raise ValueError(
                     f"chip.{role} is {instrument!r}, which station.instruments does not hold "
@@ -207,21 +81,32 @@ class RackFile(Section):
 
 
 class BenchFile(RackFile):
-    """A bench file with a chip on it, as a session needs one."""
+    """A bench file with a dopant network on it, as its session needs one."""
 
-    chip: ChipSection
+    chip: DnpuSection
 
     @classmethod
     def of(cls, rack: RackFile) -> "BenchFile | None":
-        """A rack that was read, as a bench with its chip; None where it has none."""
-        return None if rack.chip is None else cls.model_construct(**dict(rack))
+        """A rack that was read, as the bench of its dopant network; None where it has none."""
+        return cls.model_construct(**dict(rack)) if isinstance(rack.chip, DnpuSection) else None
+
+
+class MeshBench(RackFile):
+    """A bench file with a photonic mesh on it, as its session needs one."""
+
+    chip: MeshSection
+
+    @classmethod
+    def of(cls, rack: RackFile) -> "MeshBench | None":
+        """A rack that was read, as the bench of its mesh; None where it has none."""
+        return cls.model_construct(**dict(rack)) if isinstance(rack.chip, MeshSection) else None
 
 
 Rack = TypeVar("Rack", bound=RackFile)
 
 
 def load_bench(path: Path) -> BenchFile:
-    """Read a bench file with a chip; ConfigError names file, line, key, value and remedy.
+    """Read the bench file of a dopant network; ConfigError names file, line, key, value and remedy.
 
     The emulator section, where there is one, is checked by the emulator's own reader, except for a replay,
     which has no use for it.
@@ -229,8 +114,13 @@ def load_bench(path: Path) -> BenchFile:
     return _load(path, BenchFile)
 
 
+def load_mesh_bench(path: Path) -> MeshBench:
+    """Read the bench file of a photonic mesh; otherwise as `load_bench`."""
+    return _load(path, MeshBench)
+
+
 def load_rack(path: Path) -> RackFile:
-    """Read a bench file that needs no chip; otherwise as `load_bench`."""
+    """Read a bench file with any chip or none; otherwise as `load_bench`."""
     return _load(path, RackFile)
 
 

@@ -8,7 +8,7 @@ from calibration.tasks.task import Task
 from calibration.tasks.verification import Acceptance, PlateauPlan, Verification, plan_plateaus
 from calibration.tasks.verification import verify as verify_on
 from hil.config import ExperimentFile
-from hil.config.bench import ChipSection
+from hil.config.dnpu_chip import DnpuSection
 from hil.connection import connect
 from hil.plans import sampled_channels
 from hil.session import Session
@@ -57,7 +57,7 @@ def verify(session: Session) -> None:
         session.note("tasks", results)
 
 
-def plateaus(experiment: ExperimentFile, chip: ChipSection, task: Task) -> PlateauPlan:
+def plateaus(experiment: ExperimentFile, chip: DnpuSection, task: Task) -> PlateauPlan:
     """The plateaus that a task will be verified with; PlanError where they cannot be driven or read."""
     settings = experiment.verify
     return plan_plateaus(

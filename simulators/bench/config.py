@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from simulators.bench.diffractive_config import DiffractiveConfig
 from simulators.faults.fault import Fault
 from simulators.quantity import quantity
 
@@ -60,8 +61,9 @@ class ChipConfig(_Section):
     """The chip: a model by name, what makes this specimen, and its imperfections.
 
     `model: hopping` takes a `seed`; `model: network` takes a `file`, a folder named from the bench file's;
-    a model of another package may take `options`. Without `imperfections` the chip is its model;
-    `imperfections: {}` gives it typical ones.
+    `model: mesh` takes a `seed` and `options`, see `simulators.bench.optics.fabrication`; a model of another package
+    may take any of them. Without `imperfections` the chip is its model; `imperfections: {}` gives it typical ones,
+    fields of `Imperfections`, or for a mesh of `Fabrication`.
     """
 
     model: str
@@ -84,6 +86,7 @@ class EmulatorConfig(_Section):
     instruments: dict[str, InstrumentConfig] = Field(min_length=1)
     chip: ChipConfig | None = None
     amplifier: AmplifierConfig | None = None
+    diffractive: DiffractiveConfig | None = None
     wires: list[str] = []
     faults: list[Fault] = []
     supervisor: str | None = None
