@@ -72,7 +72,12 @@ def fit_fringe(heater_W: Array, light_W: Array, noise_W: Array, gamma_rad_per_W:
         turned = stretch * turns
         return weight * (mean + cos * np.cos(turned) + sin * np.sin(turned) - light)
 
-    found = least_squares(left, [*begun, stretches[best]], method="lm")
+    def slopes(unknown: Array) -> Array:
+        _, cos, sin, stretch = unknown
+        c, s = np.cos(stretch * turns), np.sin(stretch * turns)
+        return weight[:, None] * np.stack((np.ones_like(c), c, s, turns * (sin * c - cos * s)), axis=1)
+
+    found = least_squares(left, [*begun, stretches[best]], jac=slopes, method="lm")
     mean, cos, sin, stretch = found.x
     amplitude = float(np.hypot(cos, sin))
     chi = np.sqrt(2.0 * found.cost / (good.sum() - _UNKNOWNS))

@@ -18,6 +18,7 @@ from simulators.models.mesh import PhotonicChip
 _BALANCES = 200  # rounds
 _REACTS = 6.0  # standard deviations by which a port that is not dead stands out
 _BRIGHT = 100.0  # times its floor, for a detector to tell the noise of light
+_SWING = 0.5  # of its brightest, by which the light of an input that is not dead changes with its voltage
 _DARK_INPUT = 1e-3  # of the brightest input's light: less is what shut modulators let through
 _LEAST_NOISE = 1e-4  # relative: nothing is trusted more than that
 
@@ -152,7 +153,8 @@ def _curve_settings(probe: Probe, points: int) -> Iterator[Array]:
 def _modulator(twin: PhotonicChip, port: int, volts: Array, light_W: Array, floor_W: Array) -> dict[str, Any]:
     """Fit one modulator's curve into the twin; figures for the report."""
     curve: dict[str, Any] = {"volts": volts.tolist(), "power_W": light_W.tolist()}
-    if not light_W.max() > _REACTS * float(np.sqrt(np.sum(floor_W**2))):
+    swing = float(np.ptp(light_W))
+    if not swing > max(_REACTS * float(np.sqrt(np.sum(floor_W**2))), _SWING * float(light_W.max())):
         return {**curve, "ok": False, "reason": "no light comes through; look at its fibre and its bias"}
     parts = twin.modulators
     found = fit_modulator(volts, light_W, float(parts.closed_V[port]), float(parts.half_wave_V[port]))
@@ -195,7 +197,7 @@ def _balance(twin: PhotonicChip, ports: _Ports) -> None:
         twin.modulators.peak[lost_in] = 0.0
         twin.port_transmission[lost_out] = 0.0
     if not ins or not outs:
-        what = "input lets light through" if not ins else "detector can be used"
+        what = "detector can be used" if ports.saturated else "input lets light through"
         raise NotEnoughData(
             f"no {what}: {len(lost_in)} inputs are dark, {len(ports.dead_out)} detectors never react, "
             f"{len(ports.saturated)} are at their end; look at the laser, its power and the fibres"

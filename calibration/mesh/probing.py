@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from calibration.device import Array, Device, Flag
 from calibration.errors import ShapeError
@@ -18,6 +19,7 @@ Readings = Mapping[str, Array]
 went through `volts` (T, k) meanwhile; `powers` (T, N) in W as read, and `flags` (T,)."""
 
 _UNTRUE = Flag.COMPLIANCE | Flag.LATE
+_SPARE_RAD = 0.2 * np.pi  # in hand for what neighbours take off
 _SETTLES = 50  # rounds; crosstalk is a few percent, so that a few are enough but for a phase at its turn
 
 
@@ -144,12 +146,10 @@ class Probe:
             powers[shifter] = 0.0
             return float(bank.phases(powers)[shifter])
 
-    def reaches(self, shifter: int, phase_rad: float) -> bool:
-        """Whether a shifter can be brought to a phase within its heater's limit, by what is known of it."""
-        offset = float(self.twin.mesh.phase_offset[shifter])
-        gamma = float(self.twin.heaters.gamma_rad_per_W[shifter])
-        # a turn's tenth in hand: what its neighbours add is not known yet
-        return bool((phase_rad - offset) % (2.0 * np.pi) + 0.2 * np.pi <= gamma * self.most_W()[shifter])
+    def reaches(self, phase_rad: float) -> NDArray[np.bool_]:
+        """Whether each shifter (H,) can be brought to a phase within its heater's limit, by what is known of it."""
+        needed = (phase_rad - self.twin.mesh.phase_offset.numpy()) % (2.0 * np.pi)
+        return np.asarray(needed + _SPARE_RAD <= np.pi * self.most_W() / self.half_turn_W())
 
     def heating(self, phases_rad: Mapping[int, float]) -> Array:
         """Least heater powers (H,) that bring some shifters to phases, crosstalk included; the others stay cold."""

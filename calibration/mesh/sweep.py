@@ -96,8 +96,9 @@ def settable(probe: Probe, shifters: Sequence[Shifter]) -> dict[int, list[State]
     known = [
         k for k in range(half) if shifters[k].figures.get("phase_error_rad", np.inf) < _SETTABLE_WITHIN_RAD
     ]
+    reached = {state: probe.reaches(phase) for state, phase in PHASES.items()}
     return {
-        k: [state for state, phase in PHASES.items() if probe.reaches(k, phase)]
+        k: [state for state in PHASES if reached[state][k]]
         for k in known
         if shifters[k].ok or not probe.live(k)
     }
