@@ -13,7 +13,7 @@ from calibration.mesh.ports import live_ports
 from calibration.mesh.probing import Probe, Readings, own_copy
 from calibration.mesh.record import MeshCalibration, Shifter
 from calibration.mesh.routing import Router
-from calibration.mesh.stage import Block, Blocks, kept, measured, readings_in
+from calibration.mesh.stage import Block, Blocks, StageBase, kept, readings_in
 from calibration.mesh.sweep import (
     Arrangement,
     Seen,
@@ -25,7 +25,7 @@ from calibration.mesh.sweep import (
     swept,
 )
 from calibration.mesh.whole_turns import WholeTurns, put_crosstalk, read_whole_turns, slots_of, steps_of
-from simulators.models.mesh import HeaterBank, heater_places
+from simulators.models.mesh import HeaterBank, MeshLayout, heater_places
 
 _PASSES = 3  # over all readings: what is found of one shifter is in what is expected of the others
 
@@ -62,7 +62,7 @@ class _Sweep:
     found: Seen
 
 
-class CrosstalkStage:
+class CrosstalkStage(StageBase):
     """Rows of K, and with them all offsets and γ once more.
 
     Every shifter's fringe is read with each of its nearest heaters stepped by the power of one whole turn (see
@@ -78,19 +78,15 @@ class CrosstalkStage:
 
     name = "crosstalk"
 
-    def __init__(self, plan: CrosstalkPlan | None = None, sweeps: SweepPlan | None = None) -> None:
+    def __init__(
+        self,
+        plan: CrosstalkPlan | None = None,
+        sweeps: SweepPlan | None = None,
+        layout: MeshLayout | None = None,
+    ) -> None:
         self.plan, self._judges = plan or CrosstalkPlan(), sweeps or SweepPlan()
-        self._count = 0
-        self._result: MeshCalibration | None = None
-
-    @property
-    def blocks(self) -> int:
-        """See `Stage.blocks`."""
-        return self._count
-
-    def result(self) -> MeshCalibration:
-        """See `Stage.result`."""
-        return measured(self._result)
+        if layout is not None:
+            self.blocks = 2 * len(layout.shifters)
 
     def run(self, device: Device, start: MeshCalibration, known: Blocks) -> Iterator[Block]:
         """See `Stage.run`."""
@@ -99,7 +95,7 @@ class CrosstalkStage:
         layout = twin.mesh.layout
         router, places = Router(layout, *live_ports(start)), heater_places(layout)
         live = [k for k in range(len(shifters)) if probe.live(k)]
-        self._count = sum(shifter.ok for shifter in shifters) + len(live)
+        self.blocks = sum(shifter.ok for shifter in shifters) + len(live)
 
         turns = []
         good = [k for k in live if shifters[k].ok]

@@ -9,11 +9,12 @@ from calibration.mesh.ports import live_ports
 from calibration.mesh.probing import Probe, own_copy
 from calibration.mesh.record import MeshCalibration
 from calibration.mesh.routing import Router
-from calibration.mesh.stage import Block, Blocks, kept, measured, readings_in
+from calibration.mesh.stage import Block, Blocks, StageBase, kept, readings_in
 from calibration.mesh.sweep import SweepPlan, arranged, by_difference, seen, settable, swept
+from simulators.models.mesh import MeshLayout
 
 
-class ExternalStage:
+class ExternalStage(StageBase):
     """Offset and γ of each external shifter, column by column.
 
     Two inputs are lit whose light comes by a single way each to the two sides of one MZI, set to 50:50, and on to a
@@ -27,25 +28,16 @@ class ExternalStage:
 
     name = "external"
 
-    def __init__(self, plan: SweepPlan | None = None) -> None:
+    def __init__(self, plan: SweepPlan | None = None, layout: MeshLayout | None = None) -> None:
         self.plan = plan or SweepPlan()
-        self._count = 0
-        self._result: MeshCalibration | None = None
-
-    @property
-    def blocks(self) -> int:
-        """See `Stage.blocks`."""
-        return self._count
-
-    def result(self) -> MeshCalibration:
-        """See `Stage.result`."""
-        return measured(self._result)
+        if layout is not None:
+            self.blocks = len(layout.mzis)
 
     def run(self, device: Device, start: MeshCalibration, known: Blocks) -> Iterator[Block]:
         """See `Stage.run`."""
         twin, data, plan = own_copy(start.twin), dict(known), self.plan
         probe, shifters, curves = Probe(device, twin), list(start.shifters), dict[str, Any]()
-        half = self._count = len(twin.mesh.layout.mzis)
+        half = self.blocks = len(twin.mesh.layout.mzis)
         router = Router(twin.mesh.layout, *live_ports(start))
         can = settable(probe, shifters)
         for mzi in range(half):

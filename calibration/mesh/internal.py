@@ -13,7 +13,7 @@ from calibration.mesh.ports import live_ports, reading_noise
 from calibration.mesh.probing import Probe, Readings, own_copy
 from calibration.mesh.record import MeshCalibration, Shifter
 from calibration.mesh.routing import Route, Router
-from calibration.mesh.stage import Block, Blocks, kept, measured, readings_in
+from calibration.mesh.stage import Block, Blocks, StageBase, kept, readings_in
 from calibration.mesh.sweep import (
     PHASES,
     Arrangement,
@@ -27,11 +27,12 @@ from calibration.mesh.sweep import (
     swept,
     with_figures,
 )
+from simulators.models.mesh import MeshLayout
 
 _TELLS = 3.0  # standard errors by which a rough fringe stands out enough to go by it
 
 
-class InternalStage:
+class InternalStage(StageBase):
     """Offset and γ of each internal shifter, from the fringe behind a way on which the other MZIs only pass light on.
 
     On such a way (see `Router`) the power is a product, so that the fringe against one heater has the phase of that
@@ -47,29 +48,20 @@ class InternalStage:
 
     name = "internal"
 
-    def __init__(self, plan: SweepPlan | None = None) -> None:
+    def __init__(self, plan: SweepPlan | None = None, layout: MeshLayout | None = None) -> None:
         self.plan = plan or SweepPlan()
-        self._count = 0
-        self._result: MeshCalibration | None = None
-
-    @property
-    def blocks(self) -> int:
-        """See `Stage.blocks`: without those that open a way."""
-        return self._count
-
-    def result(self) -> MeshCalibration:
-        """See `Stage.result`."""
-        return measured(self._result)
+        if layout is not None:
+            self.blocks = len(layout.mzis)  # those that open ways come on top
 
     def run(self, device: Device, start: MeshCalibration, known: Blocks) -> Iterator[Block]:
         """See `Stage.run`."""
         twin = own_copy(start.twin)
         self._known, self._probe, self._data = start, Probe(device, twin), dict(known)
         self._shifters, self._curves = list(start.shifters), dict[str, Any]()
-        self._count = len(twin.mesh.layout.mzis)
+        count = self.blocks = len(twin.mesh.layout.mzis)
         ins, outs = live_ports(start)
         router = Router(twin.mesh.layout, ins, outs)
-        self._heated = {k for k in range(self._count) if start.shifters[k].ok}
+        self._heated = {k for k in range(count) if start.shifters[k].ok}
         wanted, number = set(self._heated), 0
         while ways := router.routes(wanted, settable(self._probe, self._shifters)):
             for way in ways:
@@ -84,12 +76,12 @@ class InternalStage:
         for k in sorted(self._heated):
             if not self._shifters[k].ok:
                 yield from self._again(router, k)
-        for k in range(self._count):
+        for k in range(count):
             if k not in self._heated:
                 yield from self._idle(router, k)
         figures = {
             "curves": self._curves,
-            "failed": {one.name: one.reason for one in self._shifters[: self._count] if not one.ok},
+            "failed": {one.name: one.reason for one in self._shifters[:count] if not one.ok},
             "readings": readings_in(self._data),
         }
         self._result = replace(start, twin=twin, shifters=tuple(self._shifters)).noted(self.name, figures)

@@ -9,6 +9,7 @@ from calibration.mesh.ports import PortsPlan, PortsStage
 from calibration.mesh.resistances import HeatersPlan, HeatersStage
 from calibration.mesh.stage import Stage
 from calibration.mesh.sweep import SweepPlan
+from simulators.models.mesh import MeshLayout
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,17 @@ class StagesPlan:
     crosstalk: CrosstalkPlan = field(default_factory=CrosstalkPlan)
 
 
-def sweep_stages(plan: StagesPlan | None = None) -> list[Stage]:
-    """Ports, heaters, internal phases, external phases, crosstalk: each starts from the one before."""
-    settings = plan or StagesPlan()
+def sweep_stages(plan: StagesPlan | None = None, layout: MeshLayout | None = None) -> list[Stage]:
+    """Ports, heaters, internal phases, external phases, crosstalk: each starts from the one before.
+
+    Args:
+        layout: of the mesh, for stages that can say how many blocks they will have.
+    """
+    asked = plan or StagesPlan()
     return [
-        PortsStage(settings.ports),
-        HeatersStage(settings.heaters),
-        InternalStage(settings.sweeps),
-        ExternalStage(settings.sweeps),
-        CrosstalkStage(settings.crosstalk, settings.sweeps),
+        PortsStage(asked.ports, layout),
+        HeatersStage(asked.heaters, layout),
+        InternalStage(asked.sweeps, layout),
+        ExternalStage(asked.sweeps, layout),
+        CrosstalkStage(asked.crosstalk, asked.sweeps, layout),
     ]

@@ -12,8 +12,8 @@ from calibration.errors import NotEnoughData
 from calibration.mesh.modulation import fit_modulator
 from calibration.mesh.probing import Probe, Readings, own_copy
 from calibration.mesh.record import MeshCalibration
-from calibration.mesh.stage import Block, Blocks, kept, measured, readings_in
-from simulators.models.mesh import PhotonicChip
+from calibration.mesh.stage import Block, Blocks, StageBase, kept, readings_in
+from simulators.models.mesh import MeshLayout, PhotonicChip
 
 _BALANCES = 200  # rounds
 _REACTS = 6.0  # standard deviations by which a port that is not dead stands out
@@ -33,7 +33,7 @@ class PortsPlan:
     seed: int = 0
 
 
-class PortsStage:
+class PortsStage(StageBase):
     """Darks, noise, modulators and port losses; tells dead and saturated ports apart.
 
     With one input lit at a time, P_ij = a_i |U_ij|² t_j. Rows and columns of |U|² sum to one where the mesh loses
@@ -46,25 +46,17 @@ class PortsStage:
 
     name = "ports"
 
-    def __init__(self, plan: PortsPlan | None = None) -> None:
+    def __init__(self, plan: PortsPlan | None = None, layout: MeshLayout | None = None) -> None:
         self.plan = plan or PortsPlan()
-        self._ports = 0
-        self._result: MeshCalibration | None = None
-
-    @property
-    def blocks(self) -> int:
-        """See `Stage.blocks`."""
-        return 2 + self._ports + self.plan.mixes
-
-    def result(self) -> MeshCalibration:
-        """See `Stage.result`."""
-        return measured(self._result)
+        if layout is not None:
+            self.blocks = self._expected(layout.ports)
 
     def run(self, device: Device, start: MeshCalibration, known: Blocks) -> Iterator[Block]:
         """See `Stage.run`."""
         plan, twin, data = self.plan, own_copy(start.twin), dict(known)
         probe = Probe(device, twin)
-        n = self._ports = len(probe.modulators)
+        n = len(probe.modulators)
+        self.blocks = self._expected(n)
         cold = np.zeros(len(probe.shifters))
         yield from kept(data, "dark", _dark, probe, plan.repeats, cold)
         dark = data["dark"]["powers"]
@@ -91,6 +83,8 @@ class PortsStage:
             "dark_by": "laser" if isinstance(device, Shuttered) else "modulators",
             "floor_W": floor_W.tolist(),
             "relative_noise": ports.relative_noise,
+            "lost_inputs": ports.dead_in,
+            "lost_outputs": ports.lost_out,
             "dead_inputs": [probe.modulators[i] for i in ports.dead_in],
             "dead_outputs": [device.outputs.names[j] for j in ports.dead_out],
             "saturated_outputs": [device.outputs.names[j] for j in ports.saturated],
@@ -102,14 +96,15 @@ class PortsStage:
         }
         self._result = replace(start, twin=twin, dark_W=dark_W).noted(self.name, figures)
 
+    def _expected(self, ports: int) -> int:
+        return 2 + ports + self.plan.mixes
+
 
 def live_ports(calibration: MeshCalibration) -> tuple[list[int], list[int]]:
     """Inputs and outputs that can be used, by what the stage found; all of them before it ran."""
-    found, n = calibration.figures.get(PortsStage.name), calibration.twin.n_inputs
-    if found is None:
-        return list(range(n)), list(range(n))
-    peak, through = calibration.twin.modulators.peak, calibration.twin.port_transmission
-    return peak.nonzero()[:, 0].tolist(), through.nonzero()[:, 0].tolist()
+    found, n = calibration.figures.get(PortsStage.name, {}), calibration.twin.n_inputs
+    lost_in, lost_out = found.get("lost_inputs", ()), found.get("lost_outputs", ())
+    return [i for i in range(n) if i not in lost_in], [j for j in range(n) if j not in lost_out]
 
 
 def reading_noise(calibration: MeshCalibration, powers: Array) -> Array:
@@ -128,6 +123,11 @@ class _Ports:
     dead_out: list[int]
     saturated: list[int]
     relative_noise: float
+
+    @property
+    def lost_out(self) -> list[int]:
+        """The detectors that cannot be used."""
+        return sorted({*self.dead_out, *self.saturated})
 
 
 def _dark(probe: Probe, repeats: int, cold: Array) -> Readings:
@@ -152,7 +152,7 @@ def _curve_settings(probe: Probe, points: int) -> Iterator[Array]:
 
 def _modulator(twin: PhotonicChip, port: int, volts: Array, light_W: Array, floor_W: Array) -> dict[str, Any]:
     """Fit one modulator's curve into the twin; figures for the report."""
-    curve: dict[str, Any] = {"volts": volts.tolist(), "power_W": light_W.tolist()}
+    curve: dict[str, Any] = {"volts": volts.tolist(), "powers_W": light_W.tolist()}
     swing = float(np.ptp(light_W))
     if not swing > max(_REACTS * float(np.sqrt(np.sum(floor_W**2))), _SWING * float(light_W.max())):
         return {**curve, "ok": False, "reason": "no light comes through; look at its fibre and its bias"}
@@ -188,18 +188,14 @@ def _found(probe: Probe, data: Blocks, dark_W: Array, floor_W: Array, mixes: int
 
 
 def _balance(twin: PhotonicChip, ports: _Ports) -> None:
-    """Put what the ports lose into the twin, and nothing for those that are lost."""
+    """Put what the ports lose into the twin: no light from a dead input, and what is usual to a lost detector."""
     n = len(ports.powers)
-    lost_in, lost_out = ports.dead_in, sorted({*ports.dead_out, *ports.saturated})
-    ins = [i for i in range(n) if i not in lost_in]
-    outs = [j for j in range(n) if j not in lost_out]
-    with torch.no_grad():
-        twin.modulators.peak[lost_in] = 0.0
-        twin.port_transmission[lost_out] = 0.0
+    ins = [i for i in range(n) if i not in ports.dead_in]
+    outs = [j for j in range(n) if j not in ports.lost_out]
     if not ins or not outs:
         what = "detector can be used" if ports.saturated else "input lets light through"
         raise NotEnoughData(
-            f"no {what}: {len(lost_in)} inputs are dark, {len(ports.dead_out)} detectors never react, "
+            f"no {what}: {len(ports.dead_in)} inputs are dark, {len(ports.dead_out)} detectors never react, "
             f"{len(ports.saturated)} are at their end; look at the laser, its power and the fibres"
         )
     part = np.maximum(ports.powers[np.ix_(ins, outs)], np.finfo(np.float64).tiny)
@@ -216,6 +212,8 @@ def _balance(twin: PhotonicChip, ports: _Ports) -> None:
         # all light that is read over all that is sent in; a port that is lost takes its share along
         scale = part.sum() * (n / len(outs)) / (twin.laser_W * len(ins) * float(mean_peak))
         twin.port_transmission[outs] = torch.as_tensor(outputs * scale)
+        twin.port_transmission[ports.lost_out] = float(outputs.mean() * scale)
+        twin.modulators.peak[ports.dead_in] = 0.0
 
 
 def _notes(probe: Probe, ports: _Ports) -> list[str]:

@@ -10,8 +10,8 @@ import torch
 from calibration.device import Array, Device
 from calibration.mesh.probing import HEATER_CURRENTS, Probe, own_copy
 from calibration.mesh.record import MeshCalibration, Shifter
-from calibration.mesh.stage import Block, Blocks, kept, measured, readings_in
-from simulators.models.mesh import PhotonicChip
+from calibration.mesh.stage import Block, Blocks, StageBase, kept, readings_in
+from simulators.models.mesh import MeshLayout, PhotonicChip
 
 _FIRST_LOOK = 0.1  # of the voltage limit: a hundredth of the power
 _OPEN, _SHORT = 5.0, 0.2  # resistance over the design's
@@ -25,7 +25,7 @@ class HeatersPlan:
     points: int = 6
 
 
-class HeatersStage:
+class HeatersStage(StageBase):
     """Current against voltage of each heater: V = R₀ (1 + ρ V I) I.
 
     A first look at a tenth of the voltage finds heaters that are open or shorted, or whose current does not follow;
@@ -36,19 +36,10 @@ class HeatersStage:
 
     name = "heaters"
 
-    def __init__(self, plan: HeatersPlan | None = None) -> None:
+    def __init__(self, plan: HeatersPlan | None = None, layout: MeshLayout | None = None) -> None:
         self.plan = plan or HeatersPlan()
-        self._count = 0
-        self._result: MeshCalibration | None = None
-
-    @property
-    def blocks(self) -> int:
-        """See `Stage.blocks`."""
-        return 1 + self._count
-
-    def result(self) -> MeshCalibration:
-        """See `Stage.result`."""
-        return measured(self._result)
+        if layout is not None:
+            self.blocks = 1 + len(layout.shifters)
 
     def run(self, device: Device, start: MeshCalibration, known: Blocks) -> Iterator[Block]:
         """See `Stage.run`."""
@@ -56,9 +47,9 @@ class HeatersStage:
         probe = Probe(device, twin)
         count = len(probe.shifters)
         design_ohm = start.twin.heaters.resistance_ohm.numpy()
-        found, curves = _without_wire(start.shifters, design_ohm), dict[str, Any]()
+        found, lines = _without_wire(start.shifters, design_ohm), dict[str, Any]()
         if HEATER_CURRENTS in device.taps:
-            self._count = count
+            self.blocks = 1 + count
             shut, cold, dark = probe.lit([]), np.zeros(count), probe.lit([])[None]
             volts = np.where([one.ok for one in found], _FIRST_LOOK * probe.high_V, 0.0)
             yield from kept(data, "first look", probe.read, dark, volts, currents=True)
@@ -72,13 +63,13 @@ class HeatersStage:
                         data, shifter.name, probe.sweep, [k], steps[:, None], shut, cold, currents=True
                     )
                     curve = data[shifter.name]["volts"][:, 0], data[shifter.name]["currents"][:, 0]
-                    found[k], curves[shifter.name] = _fitted(twin, k, shifter, *curve)
+                    found[k], lines[shifter.name] = _fitted(twin, k, shifter, *curve)
         for k, shifter in enumerate(found):
             if not shifter.ok:
                 with torch.no_grad():
                     twin.heaters.resistance_ohm[k] = torch.inf
         figures = {
-            "curves": curves,
+            "lines": lines,
             "failed": {shifter.name: shifter.reason for shifter in found if not shifter.ok},
             "readings": readings_in(data),
         }

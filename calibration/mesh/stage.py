@@ -52,11 +52,21 @@ class Stage(Protocol):
         """What is known now; to be asked after `run` is exhausted."""
 
 
-def measured(result: MeshCalibration | None) -> MeshCalibration:
-    """The result of a stage that has run; raises RuntimeError for one that was asked too early."""
-    if result is None:
-        raise RuntimeError("the stage has not run to its end; its result is not known yet")
-    return result
+class StageBase:
+    """What the stages before the twin share.
+
+    Attributes:
+        blocks: see `Stage.blocks`: 0 for a stage that was made without the mesh's layout, until it runs.
+    """
+
+    blocks: int = 0
+    _result: MeshCalibration | None = None
+
+    def result(self) -> MeshCalibration:
+        """See `Stage.result`; raises RuntimeError for a stage that has not run to its end."""
+        if self._result is None:
+            raise RuntimeError("the stage has not run to its end; its result is not known yet")
+        return self._result
 
 
 def kept(

@@ -124,10 +124,11 @@ class Seen:
     fringe: Fringe | None
 
     def curve(self) -> dict[str, Any]:
-        """Plain values for a plot."""
+        """Plain values for a plot; None where nothing was read or fitted."""
         light = [None if np.isnan(power) else float(power) for power in self.light_W]
-        fitted = None if self.fringe is None else self.fringe.at(self.heater_W).tolist()
-        return {"heater_W": self.heater_W.tolist(), "power_W": light, "fitted_W": fitted}
+        none = [None] * len(light)
+        fitted = none if self.fringe is None else self.fringe.at(self.heater_W).tolist()
+        return {"heater_W": self.heater_W.tolist(), "powers_W": light, "fitted_W": fitted}
 
 
 def seen(probe: Probe, known: MeshCalibration, readings: Readings, detector: int) -> Seen:

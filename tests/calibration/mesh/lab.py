@@ -10,6 +10,7 @@ from calibration.device import Array
 from calibration.mesh import Blocks, MeshCalibration, Stage
 from calibration.mesh.fidelity import amplitude_fidelity
 from calibration.mesh.plan import StagesPlan, sweep_stages
+from calibration.mesh.ports import live_ports
 from calibration.mesh.probing import Probe
 from hil.devices import EmulatedMesh
 from simulators.models.mesh import (
@@ -79,13 +80,12 @@ class Lab:
         """Mean amplitude fidelity of predicted and measured powers at random settings, one port lit at a time."""
         rng = np.random.default_rng(99)
         probe, off = Probe(self.device, known.twin), [self.layout.shifters.index(name) for name in dead]
+        lit, outs = live_ports(known)
         found = []
         for _ in range(settings):
             volts = probe.high_V * np.sqrt(0.5 * rng.random(len(probe.shifters)))
             volts[off] = 0.0
-            lit = [i for i in range(self.ports) if known.twin.modulators.peak[i] > 0]
             read = probe.read(np.stack([probe.lit([i]) for i in lit]), volts)
-            outs = known.twin.port_transmission.numpy() > 0
             measured = np.maximum(probe.light(read, known.dark_W), 0.0)[:, outs]
             pair = torch.as_tensor(measured.T), torch.as_tensor(probe.expected(read)[:, outs].T)
             found.append(float(amplitude_fidelity(*pair)))
