@@ -8,10 +8,10 @@ import torch
 
 from calibration.device import Array, Device
 from calibration.mesh.crosstalk_law import CrosstalkLaw, fit_law
-from calibration.mesh.idle import judged_idle, read_idle
+from calibration.mesh.idle import judged_by_stand_in, judged_idle, read_idle, stand_in
 from calibration.mesh.ports import live_ports
 from calibration.mesh.probing import Probe, Readings, own_copy
-from calibration.mesh.record import MeshCalibration, Shifter
+from calibration.mesh.record import MeshCalibration
 from calibration.mesh.routing import Router
 from calibration.mesh.stage import Block, Blocks, StageBase, kept, readings_in
 from calibration.mesh.sweep import (
@@ -57,6 +57,10 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class _Sweep:
+    """A sweep that tells a shifter's phase: its own, or one of another shifter."""
+
+    shifter: int
+    own: bool
     arrangement: Arrangement
     readings: Readings
     found: Seen
@@ -90,76 +94,106 @@ class CrosstalkStage(StageBase):
 
     def run(self, device: Device, start: MeshCalibration, known: Blocks) -> Iterator[Block]:
         """See `Stage.run`."""
-        twin, data = own_copy(start.twin), dict(known)
-        probe, shifters = Probe(device, twin), list(start.shifters)
-        layout = twin.mesh.layout
-        router, places = Router(layout, *live_ports(start)), heater_places(layout)
-        live = [k for k in range(len(shifters)) if probe.live(k)]
-        self.blocks = sum(shifter.ok for shifter in shifters) + len(live)
+        twin = own_copy(start.twin)
+        self._known, self._probe, self._data = start, Probe(device, twin), dict(known)
+        self._shifters = list(start.shifters)
+        self._router = Router(twin.mesh.layout, *live_ports(start))
+        places = heater_places(twin.mesh.layout)
+        self.blocks = sum(shifter.ok for shifter in self._shifters) + len(self._shifters)
 
-        turns = []
-        good = [k for k in live if shifters[k].ok]
-        for k in good:
-            arrangement = _arranged(probe, router, shifters, k)
-            if arrangement is None:
-                continue
-            near = _nearest(twin.heaters, k, good, places, self.plan.neighbours)
-            steps = steps_of(probe, arrangement, near)
-            if not steps:
-                continue
-            name = f"turns {shifters[k].name}"
-            yield from kept(data, name, read_whole_turns, probe, k, arrangement, steps)
-            turns.append(
-                WholeTurns(k, arrangement.detector, list(steps), np.array(list(steps.values())), data[name])
-            )
-        pairs, law = _crosstalk(probe, start, turns, places)
-
-        for k in range(len(layout.mzis)):
-            arrangement = None if probe.live(k) else _arranged(probe, router, shifters, k)
-            if arrangement is not None:
-                name = f"idle {shifters[k].name}"
-                yield from kept(data, name, read_idle, probe, arrangement)
-                shifters[k] = judged_idle(probe, start, shifters[k], k, arrangement, data[name])
-        sweeps: dict[int, _Sweep] = {}
-        for k in live:
-            arrangement = _arranged(probe, router, shifters, k)
-            if arrangement is None:
-                continue
-            name = f"sweep {shifters[k].name}"
-            yield from kept(data, name, swept, probe, k, arrangement, self.plan.points, self._judges.turns)
-            found = seen(probe, start, data[name], arrangement.detector)
-            sweeps[k] = _Sweep(arrangement, data[name], found)
-            shifters[k] = self._compared(probe, start, shifters[k], sweeps[k])
-
+        turns: list[WholeTurns] = []
+        yield from self._read_turns(turns, places)
+        pairs, law = _crosstalk(self._probe, start, turns, places)
+        sweeps: list[_Sweep] = []
+        yield from self._read_sweeps(sweeps)
         for _ in range(_PASSES):
-            pairs, law = _crosstalk(probe, start, turns, places)
-            for k, sweep in sweeps.items():
-                shifters[k] = self._compared(probe, start, shifters[k], sweep)
-        for k, sweep in sweeps.items():
-            if k < len(layout.mzis):
-                shifters[k] = _with_splitters(probe, start, shifters[k], sweep)
+            pairs, law = _crosstalk(self._probe, start, turns, places)
+            for sweep in sweeps:
+                self._compare(sweep)
+        for sweep in sweeps:
+            if sweep.own and sweep.shifter < len(self._shifters) // 2:
+                self._splitters(sweep)
         moved = np.angle(np.exp(1j * (twin.mesh.phase_offset - start.twin.mesh.phase_offset).numpy()))
         figures = {
             "pairs": [vars(pair) for pair in pairs],
             "law": None if law is None else vars(law),
-            "curves": {shifters[k].name: sweep.found.curve() for k, sweep in sweeps.items()},
-            "failed": {one.name: one.reason for one in shifters if not one.ok},
+            "curves": {
+                self._shifters[sweep.shifter].name: sweep.found.curve() for sweep in sweeps if sweep.own
+            },
+            "failed": {one.name: one.reason for one in self._shifters if not one.ok},
             "median_change_rad": float(np.median(np.abs(moved))),
             "largest_change_rad": float(np.max(np.abs(moved))),
-            "readings": readings_in(data),
+            "readings": readings_in(self._data),
         }
-        self._result = replace(start, twin=twin, shifters=tuple(shifters)).noted(self.name, figures)
+        self._result = replace(start, twin=twin, shifters=tuple(self._shifters)).noted(self.name, figures)
 
-    def _compared(self, probe: Probe, known: MeshCalibration, shifter: Shifter, sweep: _Sweep) -> Shifter:
+    def _read_turns(self, turns: list[WholeTurns], places: Array) -> Iterator[Block]:
+        """Fringes of each shifter that can be trusted, with whole turns of its neighbours that can be."""
+        probe, good = self._probe, [k for k, shifter in enumerate(self._shifters) if shifter.ok]
+        for k in good:
+            arrangement = self._arranged(k)
+            if arrangement is None:
+                continue
+            near = _nearest(probe.twin.heaters, k, good, places, self.plan.neighbours)
+            steps = steps_of(probe, arrangement, near)
+            if steps:
+                name = f"turns {self._shifters[k].name}"
+                yield from kept(self._data, name, read_whole_turns, probe, k, arrangement, steps)
+                by_W = np.array(list(steps.values()))
+                turns.append(WholeTurns(k, arrangement.detector, list(steps), by_W, self._data[name]))
+
+    def _read_sweeps(self, sweeps: list[_Sweep]) -> Iterator[Block]:
+        """Every shifter's sweep with crosstalk known, or what stands in for it where its heater is dead."""
+        probe, data, half = self._probe, self._data, len(self._shifters) // 2
+        for k, shifter in enumerate(self._shifters):
+            arrangement = self._arranged(k)
+            if arrangement is None:
+                continue
+            if k < half and not probe.live(k):
+                name = f"idle {shifter.name}"
+                yield from kept(data, name, read_idle, probe, arrangement)
+                self._shifters[k] = judged_idle(probe, self._known, shifter, k, arrangement, data[name])
+                continue
+            before = [j for j in reversed(range(half, k)) if self._shifters[j].ok]
+            swung = k if probe.live(k) else stand_in(probe, self._known, k, arrangement, before, self._judges)
+            if swung is not None:
+                name = f"sweep {shifter.name}"
+                plan = self.plan.points, self._judges.turns
+                yield from kept(data, name, swept, probe, swung, arrangement, *plan)
+                found = seen(probe, self._known, data[name], arrangement.detector)
+                sweeps.append(_Sweep(k, swung == k, arrangement, data[name], found))
+                self._compare(sweeps[-1])
+
+    def _compare(self, sweep: _Sweep) -> None:
         """Take over what a sweep says; a shifter that could not be trusted before gets another chance."""
-        fresh = replace(shifter, ok=True, reason="")
-        return by_difference(probe, known, sweep.readings, sweep.found, fresh, self._judges)
+        probe, known, k, judges = self._probe, self._known, sweep.shifter, self._judges
+        shifter, readings = self._shifters[k], sweep.readings
+        if sweep.own:
+            fresh = replace(shifter, ok=True, reason="")
+            self._shifters[k] = by_difference(probe, known, readings, sweep.found, fresh, judges)
+        else:
+            self._shifters[k] = judged_by_stand_in(
+                probe, known, shifter, k, sweep.arrangement, readings, judges
+            )
 
+    def _splitters(self, sweep: _Sweep) -> None:
+        """Add what the darkest points of an MZI's two sides say of its splitters to its internal shifter."""
+        on, shifter = sweep.arrangement, self._shifters[sweep.shifter]
+        figures = dict(shifter.figures)
+        crossing = on.at_least == 0.0  # the detector is on the bar side: dark where light should cross
+        for detector, sums in ((on.detector, crossing), (on.other, not crossing)):
+            if detector is None:
+                continue
+            fringe = seen(self._probe, self._known, sweep.readings, detector).fringe
+            if fringe is not None:
+                least = max((1.0 - fringe.visibility) / (1.0 + fringe.visibility), 0.0)
+                what = "splitter_sum_rad" if sums else "splitter_difference_rad"
+                figures[what] = float(np.arctan(np.sqrt(least)))
+        self._shifters[sweep.shifter] = replace(shifter, figures=figures)
 
-def _arranged(probe: Probe, router: Router, shifters: Sequence[Shifter], k: int) -> Arrangement | None:
-    half, can = len(shifters) // 2, settable(probe, shifters)
-    external, mzi = k >= half, k % half
-    return None if external and mzi not in can else arranged(router, mzi, external, can)
+    def _arranged(self, k: int) -> Arrangement | None:
+        half, can = len(self._shifters) // 2, settable(self._probe, self._shifters)
+        return arranged(self._router, k % half, k >= half, can)
 
 
 def _nearest(heaters: HeaterBank, k: int, good: Sequence[int], places: Array, count: int) -> list[int]:
@@ -194,17 +228,3 @@ def _crosstalk(
     with torch.no_grad():
         twin.heaters.crosstalk_rad_per_W.copy_(torch.as_tensor(shares * gamma[neighbours]))
     return pairs, law
-
-
-def _with_splitters(probe: Probe, known: MeshCalibration, shifter: Shifter, sweep: _Sweep) -> Shifter:
-    """An internal shifter with what the darkest points of its MZI's two sides say of the splitters."""
-    on, figures = sweep.arrangement, dict(shifter.figures)
-    crossing = on.at_least == 0.0  # the detector is on the bar side: dark where light should cross
-    for detector, sums in ((on.detector, crossing), (on.other, not crossing)):
-        fringe = None if detector is None else seen(probe, known, sweep.readings, detector).fringe
-        if fringe is not None:
-            least = max((1.0 - fringe.visibility) / (1.0 + fringe.visibility), 0.0)
-            figures["splitter_sum_rad" if sums else "splitter_difference_rad"] = float(
-                np.arctan(np.sqrt(least))
-            )
-    return replace(shifter, figures=figures)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from calibration.device import Device
+from calibration.mesh.idle import judged_by_stand_in, stand_in
 from calibration.mesh.ports import live_ports
 from calibration.mesh.probing import Probe, own_copy
 from calibration.mesh.record import MeshCalibration
@@ -20,6 +21,9 @@ class ExternalStage(StageBase):
     Two inputs are lit whose light comes by a single way each to the two sides of one MZI, set to 50:50, and on to a
     detector: with all others in bar, those are the inputs of its own rows. Its fringe against φ has a phase that the
     twin predicts from the columns before but for the offset that is looked for: the difference is the offset.
+
+    A shifter whose heater is dead has its phase told by the fringe of another one before it in the same loop, where
+    there is one: in the first column there is none.
 
     What no detector can tell is left to gauge: phases in front of the mesh are put into the external offsets of the
     first MZI on each row, which thus hold differences of neighbouring rows; phases behind the last column stay as
@@ -42,10 +46,17 @@ class ExternalStage(StageBase):
         can = settable(probe, shifters)
         for mzi in range(half):
             k = half + mzi
-            shifter = shifters[k]
+            shifter, arrangement = shifters[k], arranged(router, mzi, True, can)
             if not shifter.ok:
+                before = [half + j for j in reversed(range(mzi)) if shifters[half + j].ok]
+                other = None
+                if arrangement is not None:
+                    other = stand_in(probe, start, k, arrangement, before, plan)
+                if arrangement is not None and other is not None:
+                    name = f"{shifter.name} by {shifters[other].name}"
+                    yield from kept(data, name, swept, probe, other, arrangement, plan.points, plan.turns)
+                    shifters[k] = judged_by_stand_in(probe, start, shifter, k, arrangement, data[name], plan)
                 continue
-            arrangement = arranged(router, mzi, True, can) if mzi in can else None
             if arrangement is None:
                 shifters[k] = shifter.failed(
                     f"{shifter.name}: no two inputs can be made to meet at its MZI alone"

@@ -1,15 +1,21 @@
-"""The internal phase of an interferometer whose heater is dead, from how it shares light out."""
+"""Phases of shifters whose heaters are dead: of internal ones from how their interferometer shares light out, of
+external ones from the fringe of another shifter."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
+from calibration.mesh.fringe import Fringe
 from calibration.mesh.ports import reading_noise
 from calibration.mesh.probing import Probe, Readings
 from calibration.mesh.record import MeshCalibration, Shifter
-from calibration.mesh.sweep import Arrangement, put_phase
+from calibration.mesh.sweep import Arrangement, SweepPlan, foreseen, judged, predicted, put_phase, seen
 
 _REPEATS = 4
+_NUDGE_RAD = 0.5  # by which a phase is changed in the twin to see what moves with it
+_MOVES_WITHIN = 0.2  # of it
 
 
 def read_idle(probe: Probe, arrangement: Arrangement) -> Readings:
@@ -55,3 +61,60 @@ def judged_idle(
     put_phase(probe, mzi, put, gamma)
     found = {"phase_rad": float(put % (2.0 * np.pi)), "phase_error_rad": float(error)}
     return replace(shifter, figures={**shifter.figures, **found})
+
+
+def stand_in(
+    probe: Probe,
+    known: MeshCalibration,
+    dead: int,
+    arrangement: Arrangement,
+    others: Sequence[int],
+    plan: SweepPlan,
+) -> int | None:
+    """The first of `others` whose fringe, arranged for a dead external shifter, moves with the phase of that one."""
+    for k in others:
+        fringe_of = partial(foreseen, probe, known, k, arrangement, plan.points, plan.turns)
+        moved = _moved(probe, known, dead, fringe_of)
+        if moved is not None and abs(abs(moved) - _NUDGE_RAD) < _MOVES_WITHIN * _NUDGE_RAD:
+            return k
+    return None
+
+
+def judged_by_stand_in(
+    probe: Probe,
+    known: MeshCalibration,
+    shifter: Shifter,
+    dead: int,
+    arrangement: Arrangement,
+    readings: Readings,
+    plan: SweepPlan,
+) -> Shifter:
+    """The shifter with its phase, which is put into the twin, by how far another's fringe is from the twin's."""
+    detector = arrangement.detector
+    fringe, twins = (
+        seen(probe, known, readings, detector).fringe,
+        predicted(probe, known, readings, detector),
+    )
+    moved = _moved(probe, known, dead, partial(predicted, probe, known, readings, detector))
+    if fringe is None or twins is None or moved is None or not judged(Shifter(shifter.name), fringe, plan).ok:
+        return shifter
+    offset = float(probe.twin.mesh.phase_offset[dead])
+    offset += float(np.sign(moved)) * (fringe.phase_rad - twins.phase_rad)
+    put_phase(probe, dead, offset, float(probe.twin.heaters.gamma_rad_per_W[dead]))
+    found = {"phase_rad": offset % (2.0 * np.pi), "phase_error_rad": fringe.phase_error_rad}
+    return replace(shifter, figures={**shifter.figures, **found})
+
+
+def _moved(
+    probe: Probe, known: MeshCalibration, shifter: int, fringe_of: Callable[[], Fringe | None]
+) -> float | None:
+    """By how much the twin's fringe moves when a shifter's phase is nudged, in rad; None where there is no fringe."""
+    offset = float(probe.twin.mesh.phase_offset[shifter])
+    gamma = float(probe.twin.heaters.gamma_rad_per_W[shifter])
+    before = fringe_of()
+    put_phase(probe, shifter, offset + _NUDGE_RAD, gamma)
+    after = fringe_of()
+    put_phase(probe, shifter, offset, gamma)
+    if before is None or after is None:
+        return None
+    return float(np.angle(np.exp(1j * (after.phase_rad - before.phase_rad))))

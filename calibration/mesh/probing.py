@@ -77,13 +77,8 @@ class Probe:
         held = dict(zip(self.modulators, inputs_V.tolist(), strict=True))
         held |= dict(zip(self.shifters, heater_V.tolist(), strict=True))
         names = [self.shifters[k] for k in heaters]
-        return {
-            "inputs_V": np.tile(inputs_V, (len(volts), 1)),
-            "heater_V": np.array(heater_V),
-            "swept": np.array(heaters, dtype=np.float64),
-            "volts": np.array(volts),
-            **self._run(names, volts, held, heaters if currents else ()),
-        }
+        read = self._run(names, volts, held, heaters if currents else ())
+        return {**sweep_settings(heaters, volts, inputs_V, heater_V), **read}
 
     def _run(
         self, names: Sequence[str], values: Array, held: Mapping[str, float], tapped: Sequence[int]
@@ -174,6 +169,16 @@ class Probe:
                 if np.abs(found - last).max() * gamma.max() < 1e-9:
                     break
         return powers
+
+
+def sweep_settings(heaters: Sequence[int], volts: Array, inputs_V: Array, heater_V: Array) -> Readings:
+    """A sweep as it is to be read: what `Probe.expected` needs of its readings."""
+    return {
+        "inputs_V": np.tile(inputs_V, (len(volts), 1)),
+        "heater_V": np.array(heater_V),
+        "swept": np.array(heaters, dtype=np.float64),
+        "volts": np.array(volts),
+    }
 
 
 def own_copy(twin: PhotonicChip) -> PhotonicChip:

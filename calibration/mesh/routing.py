@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 from simulators.models.mesh import MeshLayout
 
-_TRIES = 100
-_CROSSES = (
-    0.3  # share of crosses in the settings that are tried where neither all bars nor all crosses open a way
-)
+_TRIES = 60  # settings, from all known MZIs crossing to none
+_TRIES_MORE = 10  # for ways that are better than those that were found
 
 Counts = NDArray[np.int64]
 
@@ -79,12 +77,12 @@ class Router:
 
     Where exactly one way leads from an input to an output, the power there is the product of what each MZI on the
     way passes on, so each of them can be swept alone. In a rectangular mesh nothing needs to be known for the two
-    main diagonals: from input 0 to output N - 1 light must cross at every step, and back. With those set to bar the
-    next diagonals are single ways, and so on.
+    main diagonals: from input 0 to output N - 1 light must cross at every step, and back. With those known the next
+    ones are single ways, and so on. Ways over MZIs that are known but stuck are taken where there are no others.
 
     Args:
         inputs, outputs: the ports that can be used.
-        seed: of the settings that are tried where neither all bars nor all crosses open a way.
+        seed: of the settings that are tried where all crosses open no way.
     """
 
     def __init__(
@@ -109,38 +107,53 @@ class Router:
         """
         others = {k: states for k, states in can.items() if k not in wanted}
         known = np.isin(np.arange(self._mzis), list(others))
+        best, least, more = list[Route](), 0, _TRIES_MORE
         for codes in self._settings(others):
-            found = self._shortest(codes, self._ways(codes, known, wanted), known, wanted)
-            if found:
-                return found
-        return []
+            found, stuck = self._shortest(codes, self._ways(codes, known, wanted), known, wanted)
+            if found and (not best or stuck < least):
+                best, least = found, stuck
+            more -= bool(best)
+            if best and (least == 0 or more == 0):
+                break
+        return best
 
     def loop(self, target: int, can: Mapping[int, Sequence[State]]) -> Loop | None:
         """Two inputs whose light meets at `target` and nowhere else; None if there is no such pair."""
         others = {k: states for k, states in can.items() if k != target}
         known = np.isin(np.arange(self._mzis), list(others))
+        best: Loop | None = None
+        least, more = 0, _TRIES_MORE
         for codes in self._settings(others):
             ways = self._ways(codes, known, {target})
             single = (ways.counts[-1] == 1) & (ways.unknown == 1) & (ways.wanted == 1)
             for stop in self._outputs:
-                arms: dict[bool, int] = {}
-                for start in self._inputs[single[self._inputs, stop]]:
-                    above = self._trace(int(start), int(stop), codes, ways.counts)[target][1]
-                    arms.setdefault(above, int(start))
+                arms: dict[bool, tuple[int, int]] = {}  # MZIs on the way that are stuck, and the input
+                for start in self._inputs[single[self._inputs, stop]].tolist():
+                    passed = self._trace(start, int(stop), codes, ways.counts)
+                    above, stuck = passed[target][1], len(passed) - 1
+                    arms[above] = min(arms.get(above, (stuck, start)), (stuck, start))
                 if len(arms) == 2:
-                    starts = arms[True], arms[False]
-                    return Loop(starts, int(stop), _states(codes))
-        return None
+                    stuck = arms[True][0] + arms[False][0]
+                    if best is None or stuck < least:
+                        best = Loop((arms[True][1], arms[False][1]), int(stop), _states(codes))
+                        least = stuck
+            more -= best is not None
+            if best is not None and (least == 0 or more == 0):
+                break
+        return best
 
     def _settings(self, can: Mapping[int, Sequence[State]]) -> Iterator[Counts]:
-        """States of all MZIs (M,) to be tried, the likeliest first."""
+        """States of all MZIs (M,) to be tried, those with the most crosses first.
+
+        Where all cross, as a reversal of the rows, any two ways meet once: what leaks from one to another at the
+        splitters of an MZI comes back to it nowhere, if not by a second leak.
+        """
         rng = np.random.default_rng((self._seed, len(can)))
         settable = [k for k, states in can.items() if states]
-        for trial in range(_TRIES + 2 if settable else 1):
+        for trial in range(_TRIES + 1 if settable else 1):
             codes = np.full(self._mzis, State.BOTH, dtype=np.int64)
             for k in settable:
-                crosses = trial == 0 or (trial > 1 and rng.random() < _CROSSES)
-                liked = State.CROSS if crosses else State.BAR
+                liked = State.CROSS if rng.random() < 1.0 - trial / _TRIES else State.BAR
                 codes[k] = liked if liked in can[k] else can[k][0]
             yield codes
 
@@ -177,26 +190,28 @@ class Router:
 
     def _shortest(
         self, codes: Counts, ways: _Ways, known: NDArray[np.bool_], wanted: set[int]
-    ) -> list[Route]:
+    ) -> tuple[list[Route], int]:
+        """Ways that have the fewest unknown MZIs, those with the fewest stuck ones first, and how many are stuck."""
         usable = np.zeros((self._ports, self._ports), dtype=bool)
         usable[np.ix_(self._inputs, self._outputs)] = True
         usable &= (ways.counts[-1] == 1) & (ways.wanted > 0)
         if not usable.any():
-            return []
+            return [], 0
         usable &= ways.unknown == ways.unknown[usable].min()
-        found, left = [], set(wanted)
-        for start, stop in np.argwhere(usable).tolist():
-            passed = self._trace(start, stop, codes, ways.counts)
+        traced = {
+            (start, stop): self._trace(start, stop, codes, ways.counts)
+            for start, stop in np.argwhere(usable).tolist()
+        }
+        found, left, most = list[Route](), set(wanted), 0
+        for (start, stop), passed in sorted(traced.items(), key=lambda one: len(one[1])):
             unknown = {k: state for k, (state, _) in passed.items() if not known[k]}
             if left & unknown.keys():
                 left -= unknown.keys()
+                most = max(most, len(passed) - len(unknown))
                 others = (port for port in np.flatnonzero(usable[start]).tolist() if port != stop)
-                other = next(
-                    (o for o in others if self._trace(start, o, codes, ways.counts).keys() == passed.keys()),
-                    None,
-                )
+                other = next((o for o in others if traced[start, o].keys() == passed.keys()), None)
                 found.append(Route(start, stop, _states(codes), unknown, other))
-        return found
+        return found, most
 
     def _trace(
         self, start: int, stop: int, codes: Counts, counts: list[Counts]

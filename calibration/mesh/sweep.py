@@ -10,7 +10,7 @@ import torch
 from calibration.device import Array
 from calibration.mesh.fringe import Fringe, fit_fringe
 from calibration.mesh.ports import reading_noise
-from calibration.mesh.probing import Probe, Readings
+from calibration.mesh.probing import Probe, Readings, sweep_settings
 from calibration.mesh.record import MeshCalibration, Shifter
 from calibration.mesh.routing import Route, Router, State
 
@@ -68,7 +68,7 @@ def arranged(
     The internal one needs a single way past it, the external one light on both its inputs and half of it passed on.
     """
     if external:
-        loop = router.loop(mzi, can)
+        loop = router.loop(mzi, can) if mzi in can else None
         if loop is None:
             return None
         phases = {k: PHASES[state] for k, state in loop.states.items()} | {mzi: np.pi / 2.0}
@@ -106,12 +106,26 @@ def settable(probe: Probe, shifters: Sequence[Shifter]) -> dict[int, list[State]
 
 def swept(probe: Probe, shifter: int, arrangement: Arrangement, points: int, turns: float) -> Readings:
     """Read a sweep of one shifter, even in power, over some turns or up to its limit."""
+    return probe.sweep([shifter], *_settings(probe, shifter, arrangement, points, turns))
+
+
+def foreseen(
+    probe: Probe, known: MeshCalibration, shifter: int, arrangement: Arrangement, points: int, turns: float
+) -> Fringe | None:
+    """The fringe that the twin as it is now would have in such a sweep."""
+    settings = sweep_settings([shifter], *_settings(probe, shifter, arrangement, points, turns))
+    return predicted(probe, known, settings, arrangement.detector)
+
+
+def _settings(
+    probe: Probe, shifter: int, arrangement: Arrangement, points: int, turns: float
+) -> tuple[Array, Array, Array]:
+    """Voltages of the shifter (T, 1), of the modulators (N,) and of all heaters (H,)."""
     heater_W = probe.heating({k: phase for k, phase in arrangement.phases_rad.items() if k != shifter})
     most = min(float(probe.most_W()[shifter]), 2.0 * turns * float(probe.half_turn_W()[shifter]))
     whole = np.tile(heater_W, (points, 1))
     whole[:, shifter] = np.linspace(0.0, most, points)
-    volts = probe.volts(whole)[:, [shifter]]
-    return probe.sweep([shifter], volts, probe.lit(arrangement.lit), probe.volts(heater_W))
+    return probe.volts(whole)[:, [shifter]], probe.lit(arrangement.lit), probe.volts(heater_W)
 
 
 @dataclass(frozen=True, eq=False)
