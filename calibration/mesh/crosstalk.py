@@ -12,7 +12,7 @@ from calibration.mesh.idle import judged_by_stand_in, judged_idle, read_idle, st
 from calibration.mesh.ports import live_ports
 from calibration.mesh.probing import Probe, Readings, own_copy
 from calibration.mesh.record import MeshCalibration
-from calibration.mesh.routing import Router
+from calibration.mesh.routing import Router, State
 from calibration.mesh.stage import Block, Blocks, StageBase, kept, readings_in
 from calibration.mesh.sweep import (
     Arrangement,
@@ -180,7 +180,7 @@ class CrosstalkStage(StageBase):
         """Add what the darkest points of an MZI's two sides say of its splitters to its internal shifter."""
         on, shifter = sweep.arrangement, self._shifters[sweep.shifter]
         figures = dict(shifter.figures)
-        crossing = on.at_least == 0.0  # the detector is on the bar side: dark where light should cross
+        crossing = on.passes is State.BAR  # the detector is dark where light should cross
         for detector, sums in ((on.detector, crossing), (on.other, not crossing)):
             if detector is None:
                 continue

@@ -11,6 +11,7 @@ from calibration.mesh.fringe import Fringe
 from calibration.mesh.ports import reading_noise
 from calibration.mesh.probing import Probe, Readings
 from calibration.mesh.record import MeshCalibration, Shifter
+from calibration.mesh.routing import State
 from calibration.mesh.sweep import Arrangement, SweepPlan, foreseen, judged, predicted, put_phase, seen
 
 _REPEATS = 4
@@ -47,7 +48,7 @@ def judged_idle(
     noise = reading_noise(known, light).mean(axis=0) / np.sqrt(_REPEATS)
     through = probe.twin.port_transmission.numpy()[sides]
     shares, errors = light.mean(axis=0)[sides] / through, noise[sides] / through
-    if arrangement.at_least:  # the detector is on the side to which light crosses
+    if arrangement.passes is State.CROSS:
         shares, errors = shares[::-1], errors[::-1]
     kept, crossed = np.maximum(shares, 0.0)
     if not kept + crossed > np.hypot(*errors) * 10.0:
@@ -91,18 +92,16 @@ def judged_by_stand_in(
 ) -> Shifter:
     """The shifter with its phase, which is put into the twin, by how far another's fringe is from the twin's."""
     detector = arrangement.detector
-    fringe, twins = (
-        seen(probe, known, readings, detector).fringe,
-        predicted(probe, known, readings, detector),
-    )
+    found, twins = seen(probe, known, readings, detector), predicted(probe, known, readings, detector)
+    fringe = found.fringe
     moved = _moved(probe, known, dead, partial(predicted, probe, known, readings, detector))
-    if fringe is None or twins is None or moved is None or not judged(Shifter(shifter.name), fringe, plan).ok:
+    if fringe is None or twins is None or moved is None or not judged(Shifter(shifter.name), found, plan).ok:
         return shifter
     offset = float(probe.twin.mesh.phase_offset[dead])
     offset += float(np.sign(moved)) * (fringe.phase_rad - twins.phase_rad)
     put_phase(probe, dead, offset, float(probe.twin.heaters.gamma_rad_per_W[dead]))
-    found = {"phase_rad": offset % (2.0 * np.pi), "phase_error_rad": fringe.phase_error_rad}
-    return replace(shifter, figures={**shifter.figures, **found})
+    figures = {"phase_rad": offset % (2.0 * np.pi), "phase_error_rad": fringe.phase_error_rad}
+    return replace(shifter, figures={**shifter.figures, **figures})
 
 
 def _moved(

@@ -12,14 +12,13 @@ from calibration.mesh.idle import judged_idle, read_idle
 from calibration.mesh.ports import live_ports, reading_noise
 from calibration.mesh.probing import Probe, Readings, own_copy
 from calibration.mesh.record import MeshCalibration, Shifter
-from calibration.mesh.routing import Route, Router
+from calibration.mesh.routing import Route, Router, State
 from calibration.mesh.stage import Block, Blocks, StageBase, kept, readings_in
 from calibration.mesh.sweep import (
     PHASES,
     Arrangement,
     SweepPlan,
     arranged,
-    at_least,
     judged,
     put_phase,
     seen,
@@ -43,7 +42,7 @@ class InternalStage(StageBase):
     trusted are tried again at last, and of those whose heater is dead it is told how they stand.
 
     Crosstalk is still in all these phases, and light that leaks through MZIs that are set (their splitters are not
-    known): about 0.02 rad for a typical chip. `PhasesStage` goes over them again.
+    known): about 0.02 rad for a typical chip. `CrosstalkStage` goes over them again.
     """
 
     name = "internal"
@@ -88,8 +87,10 @@ class InternalStage(StageBase):
 
     def _walk(self, label: str, way: Route, wanted: set[int]) -> Iterator[Block]:
         """Open a way, then measure the MZIs on it that are wanted."""
-        phases = {k: PHASES[state] for k, state in way.states.items()}
-        movable = [k for k in way.unknown if k in self._heated]
+        # those that have come to be known since the way was found have to be set for it too
+        known = {k: state for k, state in way.unknown.items() if k not in wanted and self._shifters[k].ok}
+        phases = {k: PHASES[state] for k, state in {**way.states, **known}.items()}
+        movable = [k for k in way.unknown if k in self._heated and k not in known]
         if len(movable) > 1:
             for number in range(self.plan.rounds):
                 dark = False
@@ -124,7 +125,7 @@ class InternalStage(StageBase):
     def _read(
         self, name: str, k: int, way: Route, phases: Mapping[int, float], points: int, turns: float
     ) -> Iterator[Block]:
-        arrangement = Arrangement([way.start], phases, way.stop)
+        arrangement = Arrangement([way.start], phases, way.stop, way.unknown[k])
         yield from kept(self._data, name, swept, self._probe, k, arrangement, points, turns)
 
     def _opened(self, name: str, k: int, way: Route, phases: dict[int, float]) -> bool:
@@ -157,10 +158,11 @@ class InternalStage(StageBase):
         state, plan = way.unknown[k], self.plan
         yield from self._read(name, k, way, phases, plan.points, plan.turns)
         found = seen(self._probe, self._known, self._data[name], way.stop)
-        shifter: Shifter = judged(self._shifters[k], found.fringe, plan)
+        shifter: Shifter = judged(self._shifters[k], found, plan)
         if found.fringe is not None:
             # 1 + V cos(γ P + phase) is least where γ P + phase = π, and there θ is that of the least light
-            offset = found.fringe.phase_rad + np.pi + at_least(state)
+            least = State.CROSS if state is State.BAR else State.BAR
+            offset = found.fringe.phase_rad + np.pi + PHASES[least]
             self._curves[shifter.name] = found.curve()
             shifter = with_figures(shifter, found.fringe, offset, found.fringe.gamma_rad_per_W)
             if shifter.ok:

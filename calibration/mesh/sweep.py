@@ -49,14 +49,14 @@ class Arrangement:
         lit: inputs with light.
         phases_rad: of the other shifters, by number.
         detector: that sees the fringe.
-        at_least: the internal phase at which the detector gets the least light, for an internal shifter.
+        passes: what an internal shifter's MZI does to the light that comes to the detector.
         other: a detector that sees the same fringe from the MZI's other side; None for none.
     """
 
     lit: Sequence[int]
     phases_rad: Mapping[int, float]
     detector: int
-    at_least: float = 0.0
+    passes: State = State.BOTH
     other: int | None = None
 
 
@@ -82,12 +82,7 @@ def arranged(
 def along(way: Route, mzi: int) -> Arrangement:
     """What has to stand how for an MZI on a single way, with all others that are known set for it."""
     phases = {k: PHASES[state] for k, state in way.states.items()}
-    return Arrangement([way.start], phases, way.stop, at_least(way.unknown[mzi]), way.other)
-
-
-def at_least(state: State) -> float:
-    """The internal phase with which an MZI that has to do this passes the least light on."""
-    return PHASES[State.CROSS if state is State.BAR else State.BAR]
+    return Arrangement([way.start], phases, way.stop, way.unknown[mzi], way.other)
 
 
 def settable(probe: Probe, shifters: Sequence[Shifter]) -> dict[int, list[State]]:
@@ -130,11 +125,15 @@ def _settings(
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A sweep as it was seen at a detector: heater powers (T,), light (T,), both in W, and the fringe if any."""
+    """A sweep as it was seen at a detector: heater powers (T,), light (T,), both in W, and the fringe if any.
+
+    `turns` is how far the sweep went by what is known of γ.
+    """
 
     detector: int
     heater_W: Array
     light_W: Array
+    turns: float
     fringe: Fringe | None
 
     def curve(self) -> dict[str, Any]:
@@ -159,14 +158,22 @@ def _fitted(probe: Probe, known: MeshCalibration, readings: Readings, light: Arr
     watts, mine = probe.swept_W(readings)[:, 0], light[:, detector]
     noise = reading_noise(known, light)[:, detector]
     gamma = float(probe.twin.heaters.gamma_rad_per_W[int(readings["swept"][0])])
-    return Seen(detector, watts, mine, fit_fringe(watts, mine, noise, gamma))
+    turns = float(np.ptp(watts)) * gamma / (2.0 * np.pi)
+    return Seen(detector, watts, mine, turns, fit_fringe(watts, mine, noise, gamma))
 
 
-def judged(shifter: Shifter, fringe: Fringe | None, plan: SweepPlan) -> Shifter:
+def judged(shifter: Shifter, found: Seen, plan: SweepPlan) -> Shifter:
     """The shifter, marked with a reason where its fringe cannot be trusted."""
-    name = shifter.name
+    name, fringe = shifter.name, found.fringe
     if fringe is None:
-        return shifter.failed(f"{name}: the fit of its fringe does not converge")
+        lost = int(np.isnan(found.light_W).sum())
+        if found.turns < 0.5:
+            why = f"its heater's limit allows {found.turns:.2f} turns of its phase, half a turn is needed"
+        elif lost > len(found.light_W) // 2:
+            why = f"{lost} of {len(found.light_W)} readings are not to be used: detector or source was at its end"
+        else:
+            why = "the fit of its fringe does not converge"
+        return shifter.failed(f"{name}: {why}")
     if fringe.significance < _FAINT:
         return shifter.failed(
             f"{name}: too little light reaches the detector: its fringe is {fringe.significance:.1f} standard "
@@ -208,7 +215,7 @@ def by_difference(
     phase and γ that can be trusted are put into the twin.
     """
     k, fringe = int(readings["swept"][0]), found.fringe
-    shifter = judged(shifter, fringe, plan)
+    shifter = judged(shifter, found, plan)
     if fringe is None:
         return shifter
     twins = predicted(probe, known, readings, found.detector)
