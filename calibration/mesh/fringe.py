@@ -11,6 +11,9 @@ from calibration.device import Array
 _GAMMA_SPREAD = 0.25  # how far a heater may be from what it is taken for
 _GRID = 101
 _UNKNOWNS = 4
+_NEVER_BETTER = (
+    3e-4  # of the brightest: a swept heater warms others too, so that nothing dark is as exact as its noise
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def fit_fringe(heater_W: Array, light_W: Array, noise_W: Array, gamma_rad_per_W:
     scale = float(np.abs(light_W[good]).max())
     if not scale > 0.0:
         return None
-    watts, light, weight = heater_W[good], light_W[good] / scale, scale / noise_W[good]
+    watts, light = heater_W[good], light_W[good] / scale
+    weight = 1.0 / np.hypot(noise_W[good] / scale, _NEVER_BETTER)
     stretches = np.linspace(1.0 - _GAMMA_SPREAD, 1.0 + _GAMMA_SPREAD, _GRID)
     turns = gamma_rad_per_W * watts
     best, begun = _linear(np.outer(stretches, turns), light, weight)
