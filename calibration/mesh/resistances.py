@@ -84,7 +84,7 @@ def _without_wire(shifters: tuple[Shifter, ...], design_ohm: Array) -> list[Shif
 
 
 def _looked_at(shifter: Shifter, volts: float, amperes: float, design_ohm: float) -> Shifter:
-    if not shifter.ok:
+    if not shifter.ok or np.isnan(amperes):
         return shifter
     name, ohm = shifter.name, volts / amperes if amperes > 0.0 else np.inf
     if ohm > _OPEN * design_ohm:
@@ -102,11 +102,12 @@ def _fitted(
     twin: PhotonicChip, k: int, shifter: Shifter, volts: Array, amperes: Array
 ) -> tuple[Shifter, dict[str, Any]]:
     """Resistance and its rise into the twin; the shifter with its figures, and those of its curve."""
-    curve: dict[str, Any] = {"volts": volts.tolist(), "amperes": amperes.tolist()}
-    if not (np.isfinite(amperes).all() and (amperes > 0.0).all()):
-        return shifter.failed(
-            f"heater {shifter.name} draws no current at some voltages; see its curve"
-        ), curve
+    shown = [float(ampere) if np.isfinite(ampere) else None for ampere in amperes]
+    curve: dict[str, Any] = {"volts": volts.tolist(), "amperes": shown}
+    if None in shown:
+        return shifter.failed(f"heater {shifter.name}: its current could not be read"), curve
+    if not (amperes > 0.0).all() or np.ptp(amperes) == 0.0:
+        return shifter.failed(f"heater {shifter.name}: its current does not follow its voltage"), curve
     ohm, watts = volts / amperes, volts * amperes
     # a current is off by about as much at every voltage, so that R = V / I is by less where I is large
     slope, cold = np.polyfit(watts, ohm, 1, w=amperes / amperes.max())

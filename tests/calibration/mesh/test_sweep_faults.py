@@ -1,12 +1,17 @@
 """What is broken is named, and the rest is calibrated all the same."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from calibration.device import Response
 from calibration.errors import NotEnoughData, ShapeError
 from calibration.mesh import MeshCalibration
 from calibration.mesh.plan import sweep_stages
+from calibration.mesh.probing import HEATER_CURRENTS
+from hil.devices import EmulatedMesh
 from simulators.models.mesh import Fabrication, MeshLayout, PhotonicChip, fabricate
 from tests.calibration.mesh.lab import Lab
 
@@ -17,7 +22,7 @@ def reasons(known: MeshCalibration) -> dict[str, str]:
     return {shifter.name: shifter.reason for shifter in known.shifters if not shifter.ok}
 
 
-def test_an_open_heater_is_gone_round_and_its_phase_told_all_the_same() -> None:
+def test_an_open_heater_is_gone_round_and_its_phase_told_all_the_same(tmp_path: Path) -> None:
     lab = Lab(hurt=lambda chip, of: chip.heaters.resistance_ohm[of("t1_1")].fill_(np.inf))
     known = lab.calibrated()[-1]
     assert list(reasons(known)) == ["t1_1"]
@@ -26,6 +31,29 @@ def test_an_open_heater_is_gone_round_and_its_phase_told_all_the_same() -> None:
     true = float(lab.chip.mesh.phase_offset[k])
     assert np.cos(known.shifters[k].figures["phase_rad"]) == pytest.approx(np.cos(true), abs=0.1)
     assert lab.fidelity(known, dead=["t1_1"]) > 0.998
+    known.save(tmp_path)
+    assert MeshCalibration.load(tmp_path).shifters == known.shifters
+
+
+@pytest.mark.parametrize(
+    ("reads", "reason"),
+    [(np.nan, "its current could not be read"), (1e-3, "its current does not follow its voltage")],
+)
+def test_a_current_that_says_nothing_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reads: float, reason: str
+) -> None:
+    lab = Lab(ports=2)
+    honest = EmulatedMesh.run
+
+    def run(device: EmulatedMesh, inputs: np.ndarray) -> Response:
+        read = honest(device, inputs)
+        read.taps[HEATER_CURRENTS][..., 0] = reads
+        return read
+
+    monkeypatch.setattr(EmulatedMesh, "run", run)
+    known = lab.run(sweep_stages()[1], lab.blank(), {})
+    assert reasons(known) == {"t0_0": f"heater t0_0: {reason}"}
+    known.save(tmp_path)
 
 
 def test_a_shorted_heater_stays_cold() -> None:
