@@ -108,7 +108,14 @@ def live_ports(calibration: MeshCalibration) -> tuple[list[int], list[int]]:
 
 
 def reading_noise(calibration: MeshCalibration, powers: Array) -> Array:
-    """Standard deviation of readings `powers` (..., N) in W, by what the stage found."""
+    """Standard deviation of readings `powers` (..., N) in W, by what the stage found.
+
+    Raises NotEnoughData for a calibration that has not come to its ports yet.
+    """
+    if PortsStage.name not in calibration.figures:
+        raise NotEnoughData(
+            f"what a reading is worth is not known yet: run the stage {PortsStage.name!r} first"
+        )
     found = calibration.figures[PortsStage.name]
     relative = max(float(found["relative_noise"]), _LEAST_NOISE)
     return np.asarray(np.hypot(np.asarray(found["floor_W"]), relative * np.nan_to_num(np.abs(powers))))

@@ -76,7 +76,7 @@ class Lab:
         apart = (known.twin.mesh.phase_offset - self.chip.mesh.phase_offset).numpy()[:half]
         return np.asarray(np.abs(np.angle(np.exp(1j * apart))))
 
-    def fidelity(self, known: MeshCalibration, settings: int = 10, dead: Iterable[str] = ()) -> float:
+    def fidelity(self, known: MeshCalibration, settings: int = 6, dead: Iterable[str] = ()) -> float:
         """Mean amplitude fidelity of predicted and measured powers at random settings, one port lit at a time."""
         rng = np.random.default_rng(99)
         probe, off = Probe(self.device, known.twin), [self.layout.shifters.index(name) for name in dead]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from calibration.errors import NotEnoughData
 from calibration.mesh import MeshCalibration
 from calibration.mesh.plan import sweep_stages
 from simulators.models.mesh import Kind, heater_places
@@ -85,6 +86,16 @@ def test_every_stage_brings_the_twin_nearer(calibrated: Calibrated) -> None:
     assert crosstalk > 0.993
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["rectangular", "triangular"])
+def test_sixteen_ports_where_no_light_comes_through_at_first(kind: Kind) -> None:
+    lab = Lab(kind, 16, splitter_rad=0.05)
+    known = lab.calibrated()
+    assert [shifter.reason for shifter in known[-1].shifters if not shifter.ok] == []
+    assert lab.phase_errors(known[-1]).max() < 0.1
+    assert lab.fidelity(known[-1]) > 0.97
+
+
 def test_without_splitter_errors_nothing_is_left() -> None:
     lab = Lab(splitter_rad=0.0, ports=5)
     known = lab.calibrated()
@@ -124,6 +135,12 @@ def test_all_blocks_known_nothing_is_read() -> None:
     for stage, start, end in zip(sweep_stages(), known, known[1:], strict=False):
         assert lab.run(stage, start, blocks[stage.name]).figures == end.figures
     assert lab.device.cost.readings == before
+
+
+def test_a_stage_before_its_turn_is_refused() -> None:
+    lab = Lab(ports=2)
+    with pytest.raises(NotEnoughData, match="run the stage 'ports' first"):
+        lab.run(sweep_stages()[2], lab.blank(), {})
 
 
 def test_a_result_before_the_end_is_refused() -> None:
