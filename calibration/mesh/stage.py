@@ -1,11 +1,13 @@
 """A stage of a calibration: it measures block after block, and ends in a better calibration."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ParamSpec, Protocol
 
 from calibration.device import Array, Device
 from calibration.mesh.record import MeshCalibration
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,3 +50,38 @@ class Stage(Protocol):
 
     def result(self) -> MeshCalibration:
         """What is known now; to be asked after `run` is exhausted."""
+
+
+class StageBase:
+    """What the stages before the twin share.
+
+    Attributes:
+        blocks: see `Stage.blocks`: 0 for a stage that was made without the mesh's layout, until it runs.
+    """
+
+    blocks: int = 0
+    _result: MeshCalibration | None = None
+
+    def result(self) -> MeshCalibration:
+        """See `Stage.result`; raises RuntimeError for a stage that has not run to its end."""
+        if self._result is None:
+            raise RuntimeError("the stage has not run to its end; its result is not known yet")
+        return self._result
+
+
+def kept(
+    blocks: MutableMapping[str, Mapping[str, Array]],
+    name: str,
+    read: Callable[P, Mapping[str, Array]],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> Iterator[Block]:
+    """Read a block by `read(*args, **kwargs)`, add it to `blocks` and yield it, unless it is there already."""
+    if name not in blocks:
+        blocks[name] = read(*args, **kwargs)
+        yield Block(name, blocks[name])
+
+
+def readings_in(blocks: Blocks) -> int:
+    """How many samples the blocks have."""
+    return sum(len(block["powers"]) for block in blocks.values())
