@@ -40,6 +40,12 @@ def lit_alone(device: Device, twin: PhotonicChip) -> Array:
     return np.clip(volts, device.inputs.low, device.inputs.high)
 
 
+def all_shut(device: Device, twin: PhotonicChip) -> Array:
+    """Modulator voltages (1, N) that shut every port."""
+    shut = twin.modulators.closed_V.detach().numpy()[None]
+    return np.clip(shut, device.inputs.low, device.inputs.high)
+
+
 def lit_together(device: Device, twin: PhotonicChip, count: int, rng: np.random.Generator) -> Array:
     """Modulator voltages (count, N) that open every port by anything from nothing to all."""
     with torch.no_grad():

@@ -26,6 +26,7 @@ from simulators.models.threads import one_thread
 
 M = TypeVar("M", bound=nn.Module)
 FORMAT = "hil-twin-fit/1"
+_WORK = 3_000_000  # predicted powers that a refinement may cost, unless it needs more to get anywhere
 _PROBES = 6  # random vectors for the curvature of each coordinate
 _ENOUGH = 0.05  # a Gauss-Newton step is solved for to this share of the slope
 _COARSE = (
@@ -45,7 +46,7 @@ class FitPlan:
         refinements: Gauss-Newton steps on all settings at most; it ends when they gain nothing.
         held_out: share of the settings that only judge.
         tolerance: a refinement that lowers the objective by less than this share is the last.
-        products: with the curvature in each refinement at most.
+        products: with the curvature in each refinement at most; by default as many as the size of the fit allows.
         seed: of the split and the order of settings.
         single: whether to compute in single precision, which is enough for noise above 1e-4.
     """
@@ -58,7 +59,7 @@ class FitPlan:
     tolerance: float = 0.002
     seed: int = 0
     single: bool = True
-    products: int = 60
+    products: int | None = None
 
     def __post_init__(self) -> None:
         if self.steps < 0 or self.refinements < 0 or self.steps + self.refinements < 1 or self.batch < 1:
@@ -147,6 +148,7 @@ class TwinFit(Generic[M]):
         self._train, self._held = self._tensors(train, noise), self._tensors(held, noise)
         self.z = torch.zeros(self.unknowns.count, dtype=self._dtype)
         self._moments = torch.zeros(2, self.unknowns.count, dtype=self._dtype)
+        self._products = self.plan.products or min(300, max(60, _WORK // used))
         self.history: list[FitStep] = []
         self._objective = math.inf
         self._settled = False
@@ -303,7 +305,7 @@ class TwinFit(Generic[M]):
         eased = left / scale
         direction, size = eased.clone(), float(left @ eased)
         goal = _ENOUGH**2 * size
-        for _ in range(self.plan.products):
+        for _ in range(self._products):
             pushed = self._curvature(direction)
             along = size / float(direction @ pushed)
             found += along * direction

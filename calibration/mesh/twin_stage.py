@@ -13,6 +13,7 @@ from calibration.mesh.prior import ChipPrior
 from calibration.mesh.readings import PowerNoise
 from calibration.mesh.record import MeshCalibration
 from calibration.mesh.settings import (
+    all_shut,
     check_fits,
     dead_shifters,
     lit_alone,
@@ -27,7 +28,7 @@ from calibration.mesh.twin import FitPlan, TwinFit
 from simulators.models.mesh import PhotonicChip, heater_places
 
 NOISE = "noise"
-"""The block whose setting is read several times: what a reading is worth."""
+"""The block whose setting is read several times, with every port lit alone and all shut: what a reading is worth."""
 
 _AT_FLOOR = 1.15  # residual over noise that is still taken for noise
 
@@ -80,8 +81,14 @@ class TwinStage:
                 continue
             rng = np.random.default_rng((self.seed, 21, number))
             controls = random_controls(device, start.twin, rng, dead, self.total_W)
-            inputs = np.concatenate((alone, lit_together(device, start.twin, self.together, rng)))
-            block = read(device, name, controls, inputs, 1 if number else self.repeats)
+            others = (
+                lit_together(device, start.twin, self.together, rng)
+                if number
+                else all_shut(device, start.twin)
+            )
+            block = read(
+                device, name, controls, np.concatenate((alone, others)), 1 if number else self.repeats
+            )
             blocks[name] = block.arrays
             yield block
         self._result = self._fitted(device, start, blocks)

@@ -20,7 +20,7 @@ from simulators.models.mesh import Fabrication, MeshLayout, PhotonicChip, Photon
 PORTS = 4
 LAYOUT = MeshLayout("rectangular", PORTS)
 FABRICATION = Fabrication(splitter_rad=0.05, phase_rad=0.1, bits=12, drift_rad=0.0)
-PLAN = FitPlan(steps=150, refinements=6)
+PLAN = FitPlan(steps=150, refinements=10)
 
 
 def chip(seed: int = 1) -> PhotonicChip:
@@ -226,9 +226,9 @@ def test_what_cannot_be_fitted_is_named() -> None:
         list(VerifyStage(1, 1).run(bench, start, {}))
     with pytest.raises(WrongChip):
         list(TwinStage(40).run(bench, replace(start, identity={"kind": "mesh", "name": "other"}), {}))
+    larger = device(fabricate(MeshLayout("rectangular", 5), FABRICATION, 1))
     with pytest.raises(ShapeError, match="4 ports"):
-        larger = fabricate(MeshLayout("rectangular", 5), FABRICATION, 1)
-        list(TwinStage(40).run(device(larger), start, {}))
+        list(TwinStage(40).run(larger, start, {}))
     dark = device(hidden, full_scale_W=1e-30)
     with pytest.raises(NotEnoughData, match="no detector"):
         list(TwinStage(40).run(dark, start, {}))
