@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
-from torch.func import functional_call
+from torch.func import functional_call, jacfwd
 
 from calibration.errors import ModelFileError, NotEnoughData, PlanError, ShapeError
 from calibration.mesh.readings import PowerNoise, PowerReadings
@@ -27,6 +27,7 @@ from simulators.models.threads import one_thread
 M = TypeVar("M", bound=nn.Module)
 FORMAT = "hil-twin-fit/1"
 _WORK = 3_000_000  # predicted powers that a refinement may cost, unless it needs more to get anywhere
+_SMALL = 5_000_000  # elements of a Jacobian that is written out
 _PROBES = 6  # random vectors for the curvature of each coordinate
 _ENOUGH = 0.05  # a Gauss-Newton step is solved for to this share of the slope
 _COARSE = (
@@ -106,8 +107,8 @@ class TwinFit(Generic[M]):
     """Fits `model` to `readings`; iterate for steps, then ask for `result`.
 
     Minimises the squares of (prediction - reading) / noise plus those of the prior's coordinates: the most probable
-    model given readings and prior. Descent finds the basin; Gauss-Newton steps, each solved by conjugate gradients
-    on products with the Jacobian, find its bottom.
+    model given readings and prior. Descent finds the basin; Gauss-Newton steps find its bottom, each solved directly
+    where the Jacobian is small, else by conjugate gradients on products with it.
 
     Args:
         model: `forward(inputs, controls)` gives powers; its present parameters are the start and stay as they are.
@@ -148,6 +149,7 @@ class TwinFit(Generic[M]):
         self._train, self._held = self._tensors(train, noise), self._tensors(held, noise)
         self.z = torch.zeros(self.unknowns.count, dtype=self._dtype)
         self._moments = torch.zeros(2, self.unknowns.count, dtype=self._dtype)
+        self._small = self.unknowns.count * used <= _SMALL
         self._products = self.plan.products or min(300, max(60, _WORK // used))
         self.history: list[FitStep] = []
         self._objective = math.inf
@@ -205,6 +207,14 @@ class TwinFit(Generic[M]):
         """RMS residual over noise of the settings fitted to and of those held out; 1 is the noise floor."""
         return self._residual(self._train, self.z), self._residual(self._held, self.z)
 
+    def corrected_residual(self) -> float:
+        """The residual of the settings fitted to, made up for what the unknowns take from it: √(n / (n - unknowns)).
+
+        Residuals of settings held out have what they add to it, most where ports are dark; this one has neither.
+        """
+        used = self._train.good
+        return self.residuals()[0] * math.sqrt(used / max(1, used - self.unknowns.count))
+
     def state(self) -> FitState:
         """A copy of everything that the next step depends on."""
         return FitState(
@@ -245,7 +255,7 @@ class TwinFit(Generic[M]):
     def _refine(self, step: int) -> tuple[float, float]:
         """One Gauss-Newton step from the present point, as long as it lowers the objective."""
         objective, slope = self._objective_and_slope()
-        change = self._solve(-slope, self._scale(step))
+        change = self._solve_directly(-slope) if self._small else self._solve(-slope, self._scale(step))
         for fraction in (1.0, 0.5, 0.25, 0.1, 0.03):
             moved = self.z + fraction * change
             reached = self._value(moved)
@@ -285,6 +295,19 @@ class TwinFit(Generic[M]):
             pull = block.weight().square() * moved.detach()
             total += torch.autograd.grad(predicted, z, pull)[0]
         return total
+
+    def _solve_directly(self, target: Tensor) -> Tensor:
+        """Where (JᵀJ + 1) · x = target, with the Jacobian written out."""
+        curvature = torch.eye(len(target), dtype=torch.float64)
+        with torch.no_grad():
+            for block in self._train.blocks():
+                slopes = jacfwd(lambda z, block=block: block.weight() * self._predict(z, block))(self.z)
+                rows = slopes.flatten(0, -2).double()
+                curvature += rows.mT @ rows
+        solved: Tensor = torch.cholesky_solve(target.double()[:, None], torch.linalg.cholesky(curvature))[
+            :, 0
+        ]
+        return solved.to(target.dtype)
 
     def _scale(self, step: int) -> Tensor:
         """The diagonal of JᵀJ + 1, estimated by random signs (Bekas et al., Appl. Numer. Math. 57, 1214 (2007))."""

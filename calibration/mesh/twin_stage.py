@@ -30,7 +30,7 @@ from simulators.models.mesh import PhotonicChip, heater_places
 NOISE = "noise"
 """The block whose setting is read several times, with every port lit alone and all shut: what a reading is worth."""
 
-_AT_FLOOR = 1.15  # residual over noise that is still taken for noise
+_AT_FLOOR = 1.15  # residual over noise, corrected for the unknowns, that is still taken for noise
 
 
 class TwinStage:
@@ -120,9 +120,10 @@ class TwinStage:
             "noise_relative": noise.relative,
             "start_residual_over_noise": _finite(fit.start_residuals[1]),
             "fitted_residual_over_noise": _finite(train),
+            "corrected_residual_over_noise": _finite(fit.corrected_residual()),
             "residual_over_noise": _finite(held_out if better else fit.start_residuals[1]),
             "converged": better and fit.settled,
-            "verdict": _verdict(better, fit.settled, train, held_out),
+            "verdict": _verdict(better, fit.settled, fit.corrected_residual(), held_out),
             "steps": len(fit.history),
             "seconds": fit.history[-1].seconds,
             "loss": [_finite(step.residual) for step in fit.history],
@@ -142,11 +143,10 @@ def noise_in(known: MeshCalibration) -> PowerNoise:
         raise NotEnoughData("the record has no fitted twin yet: fit the twin first") from error
 
 
-def _verdict(better: bool, settled: bool, train: float, held_out: float) -> str:
+def _verdict(better: bool, settled: bool, floor: float, held_out: float) -> str:
     if not better:
         return "not converged: the start predicts unseen settings better and is kept"
-    # What unknowns take from the residual of the fit they add to that of unseen readings: both squares make 2.
-    if np.hypot(train, held_out) < np.sqrt(2.0) * _AT_FLOOR:
+    if floor < _AT_FLOOR and held_out < 2.0:
         return "at the noise floor"
     if settled:
         return "above the noise floor: the chip does something that the model does not know"

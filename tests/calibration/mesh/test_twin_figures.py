@@ -124,7 +124,8 @@ def test_fidelity_at_unseen_settings(
         )
         train, held_out = fit.residuals()
         print(
-            f"\n{make.__name__:5} splitters {splitter_rad:4g} rad, N {ports:2d}, seed {seed}: {before:.5f} -> {after:.6f}, "
+            f"\n{make.__name__:5} splitters {splitter_rad:4g} rad, N {ports:2d}, seed {seed}: {before:.5f} -> "
+            f"{after:.6f}, "
             f"residual over noise {train:.3f} fitted, {held_out:.3f} held out, {fit.unknowns.count} unknowns, "
             f"{time.perf_counter() - began:.1f} s ({time.process_time() - worked:.1f} s of CPU)"
         )

@@ -81,7 +81,8 @@ def test_the_twin_reaches_the_noise_floor_and_the_truth(
     figures = calibration.figures["twin"]
     assert figures["verdict"] == "at the noise floor"
     assert figures["start_residual_over_noise"] > 30.0
-    assert 0.8 < figures["residual_over_noise"] < 1.4
+    assert 0.9 < figures["corrected_residual_over_noise"] < 1.1
+    assert figures["fitted_residual_over_noise"] < figures["residual_over_noise"] < 2.0
     assert figures["noise_relative"] == pytest.approx(0.005, rel=0.2)
     assert figures["splitter_rms_rad"] == pytest.approx(0.05, rel=0.5)
     hidden = chip()
