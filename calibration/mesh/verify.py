@@ -230,6 +230,8 @@ class DriftStage:
 
 @dataclass(frozen=True, eq=False)
 class _Compared:
+    """Of each setting, (S, N outputs, N inputs): light read and predicted, and 1 where a reading counts, else 0."""
+
     measured: Tensor
     predicted: Tensor
     counts: Tensor
@@ -266,11 +268,12 @@ def _compared(names: list[str], blocks: Blocks, known: MeshCalibration, device: 
     readings, dead = readings_of((blocks[name] for name in names), known, device, noise_in(known))
     expected = predicted_powers(known.twin, readings.inputs, readings.controls)
     ports = known.twin.port_transmission.detach().numpy()
-    both = (
-        torch.as_tensor(np.where(readings.usable, np.maximum(light, 0.0) / ports, 0.0)).mT
-        for light in (readings.powers, expected)
-    )
-    return _Compared(*both, torch.as_tensor(readings.usable).double().mT, dead)
+
+    def counted(light: Array) -> Tensor:
+        return torch.as_tensor(np.where(readings.usable, np.maximum(light, 0.0) / ports, 0.0)).mT
+
+    counts = torch.as_tensor(readings.usable).double().mT
+    return _Compared(counted(readings.powers), counted(expected), counts, dead)
 
 
 def _statistics(fidelity: Tensor) -> dict[str, Any]:
