@@ -68,6 +68,11 @@ class FitPlan:
         if not self.peak_rate > 0.0 or not self.tolerance > 0.0:
             raise PlanError("peak_rate and tolerance must be positive")
 
+    @classmethod
+    def for_ports(cls, ports: int, seed: int = 0) -> "FitPlan":
+        """What a whole chip of so many ports needs: on a large one a refinement costs as much as all of descent."""
+        return cls(steps=max(300, 20 * ports), refinements=10 if ports <= 32 else 1, seed=seed)
+
     def rate(self, step: int) -> float:
         """Rate of a step of descent: up within a twentieth of them, then down along a cosine."""
         share = (step + 1) / self.steps
@@ -152,7 +157,6 @@ class TwinFit(Generic[M]):
         self._small = self.unknowns.count * used <= _SMALL
         self._products = self.plan.products or min(300, max(60, _WORK // used))
         self.history: list[FitStep] = []
-        self._objective = math.inf
         self._settled = False
         self._spent_s = 0.0
         if state is not None:
@@ -225,7 +229,6 @@ class TwinFit(Generic[M]):
                 "unknowns": list(self.unknowns.names),
                 "settings": len(self._train) + len(self._held),
                 "history": [asdict(step) for step in self.history],
-                "objective": self._objective if math.isfinite(self._objective) else None,
                 "settled": self._settled,
             },
         )
@@ -244,6 +247,8 @@ class TwinFit(Generic[M]):
         off = weight * (self._predict(z, chosen) - chosen.powers)
         share = count / batch
         (slope,) = torch.autograd.grad(0.5 * share * off.square().sum() + 0.5 * z.square().sum(), z)
+        if not slope.isfinite().all():  # beyond single precision: another batch may do better
+            return math.inf, math.nan
         first, second = self._moments
         first.lerp_(slope, 0.1)
         second.lerp_(slope.square(), 0.02)
@@ -264,8 +269,7 @@ class TwinFit(Generic[M]):
                 self._settled = objective - reached < self.plan.tolerance * objective
                 break
         else:
-            self._settled, reached = True, objective
-        self._objective = reached
+            self._settled = True
         return self.residuals()
 
     def _objective_and_slope(self) -> tuple[float, Tensor]:
@@ -385,8 +389,6 @@ class TwinFit(Generic[M]):
                 )
             mine_now.copy_(stored)
         self.history = [FitStep(**step) for step in state.record["history"]]
-        objective = state.record["objective"]
-        self._objective = math.inf if objective is None else float(objective)
         self._settled = bool(state.record["settled"])
         self._spent_s = self.history[-1].seconds if self.history else 0.0
 

@@ -44,6 +44,8 @@ class TwinStage:
         together: patterns of several lit ports read at each.
         repeats: readings of one setting that tell the noise.
         total_W: what all heaters may draw together.
+        prior: how far the chip may be from what is known.
+        plan: of the fit; by default what the number of ports needs.
     """
 
     name = "twin"
@@ -65,7 +67,7 @@ class TwinStage:
                 "know the noise"
             )
         self.settings, self.together, self.repeats, self.total_W = settings, together, repeats, total_W
-        self.prior, self.plan, self.seed = prior or ChipPrior(), plan or FitPlan(), seed
+        self.prior, self.plan, self.seed = prior or ChipPrior(), plan, seed
         self.blocks = settings + 1
         self._result: MeshCalibration | None = None
 
@@ -104,7 +106,8 @@ class TwinStage:
         wanted = (blocks[f"setting {number}"] for number in range(self.settings))
         readings, dark = readings_of(wanted, start, device, noise)
         spreads = self.prior.spreads(start.twin, dead=dead_shifters(start), together=self.together > 0)
-        fit = TwinFit(start.twin, spreads, readings, noise, self.plan)
+        plan = self.plan or FitPlan.for_ports(start.twin.n_inputs, self.seed)
+        fit = TwinFit(start.twin, spreads, readings, noise, plan)
         for _ in fit:
             pass
         train, held_out = fit.residuals()
