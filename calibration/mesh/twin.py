@@ -21,6 +21,7 @@ from torch.func import functional_call, jacfwd
 
 from calibration.errors import ModelFileError, NotEnoughData, PlanError, ShapeError
 from calibration.mesh.readings import PowerNoise, PowerReadings
+from calibration.mesh.tensors import ReadingTensors
 from calibration.mesh.unknowns import Spread, Unknowns
 from simulators.models.threads import one_thread
 
@@ -151,7 +152,7 @@ class TwinFit(Generic[M]):
         if not held.usable.any():
             raise NotEnoughData("no reading of the settings held out is usable; look at the detectors")
         self.excluded = int((~readings.usable).sum())
-        self._train, self._held = self._tensors(train, noise), self._tensors(held, noise)
+        self._train, self._held = (ReadingTensors.of(some, noise, self._dtype) for some in (train, held))
         self.z = torch.zeros(self.unknowns.count, dtype=self._dtype)
         self._moments = torch.zeros(2, self.unknowns.count, dtype=self._dtype)
         self._small = self.unknowns.count * used <= _SMALL
@@ -346,20 +347,7 @@ class TwinFit(Generic[M]):
 
     # -- readings
 
-    def _tensors(self, readings: PowerReadings, noise: PowerNoise) -> "_Tensors":
-        complexes = torch.complex64 if self._dtype == torch.float32 else torch.complex128
-        inputs = torch.as_tensor(readings.inputs)
-        good = torch.as_tensor(readings.usable)
-        powers = torch.as_tensor(np.where(readings.usable, readings.powers, 0.0))
-        std = torch.as_tensor(noise.std(np.where(readings.usable, readings.powers, 0.0)))
-        return _Tensors(
-            inputs.to(complexes if inputs.is_complex() else self._dtype),
-            torch.as_tensor(readings.controls).to(self._dtype)[:, None],
-            powers.to(self._dtype),
-            std.to(self._dtype).masked_fill(~good, math.inf),
-        )
-
-    def _predict(self, z: Tensor, at: "_Tensors") -> Tensor:
+    def _predict(self, z: Tensor, at: ReadingTensors) -> Tensor:
         predicted: Tensor = functional_call(self._model, self.unknowns.values(z), (at.inputs, at.controls))
         return predicted
 
@@ -368,7 +356,7 @@ class TwinFit(Generic[M]):
         return torch.zeros_like(self.z)
 
     @torch.no_grad()
-    def _residual(self, of: "_Tensors", z: Tensor) -> float:
+    def _residual(self, of: ReadingTensors, z: Tensor) -> float:
         total = 0.0
         for block in of.blocks():
             total += float((block.weight() * (self._predict(z, block) - block.powers)).square().sum())
@@ -391,44 +379,3 @@ class TwinFit(Generic[M]):
         self.history = [FitStep(**step) for step in state.record["history"]]
         self._settled = bool(state.record["settled"])
         self._spent_s = self.history[-1].seconds if self.history else 0.0
-
-
-_BLOCK_VALUES = 2**16  # powers that are worked on at a time: what the cache of a core holds
-
-
-@dataclass(frozen=True, eq=False)
-class _Tensors:
-    """Readings as tensors: inputs (S, T, n), controls (S, 1, H), powers and their noise (S, T, N)."""
-
-    inputs: Tensor
-    controls: Tensor
-    powers: Tensor
-    std: Tensor
-
-    def __len__(self) -> int:
-        return len(self.powers)
-
-    @property
-    def good(self) -> int:
-        """How many readings count."""
-        return int(self.std.isfinite().sum())
-
-    @property
-    def mean(self) -> float:
-        """Mean power of those."""
-        return float(self.powers.clamp(min=0.0).sum()) / self.good
-
-    def weight(self, floor: float = 0.0) -> Tensor:
-        """1 over the noise, with an extra floor."""
-        return (self.std.square() + floor**2).rsqrt() if floor else 1.0 / self.std
-
-    def only(self, settings: Tensor) -> "_Tensors":
-        return _Tensors(
-            self.inputs[settings], self.controls[settings], self.powers[settings], self.std[settings]
-        )
-
-    def blocks(self) -> Iterator["_Tensors"]:
-        each = max(1, _BLOCK_VALUES // self.powers[0].numel())
-        for first in range(0, len(self), each):
-            some = slice(first, first + each)
-            yield _Tensors(self.inputs[some], self.controls[some], self.powers[some], self.std[some])
