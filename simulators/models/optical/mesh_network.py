@@ -68,22 +68,17 @@ class MeshNetwork(Model):
     def states(self, inputs: Tensor, controls: Tensor) -> list[Tensor]:
         """Complex fields (..., N) behind each mesh, before the activation.
 
-        Where `controls` have no axes but their own, or 1 for the last axis of the batch, many inputs share each
-        mesh's matrix; otherwise the fields are propagated column by column.
+        Where many inputs share their phases (`controls` without a batch, or with 1 as its last axis) each mesh's
+        matrix is built once; other fields are propagated column by column.
         """
         fields = self.fields(inputs) * torch.polar(torch.ones_like(self.input_offset), self.input_offset)
         if controls.shape[-1] != self.n_controls:
             raise ModelError(f"{controls.shape[-1]} phases, the network has {self.n_controls} shifters")
-        shared = controls.ndim == 1 or (controls.shape[-2] == 1 and fields.ndim > 1)
         states: list[Tensor] = []
         for mesh, phases in zip(self.chain, torch.split(controls, self.sizes, dim=-1), strict=True):
             if states:
                 fields = self.activation(fields)
-            if shared:
-                matrix = mesh.matrix(phases if phases.ndim == 1 else phases[..., 0, :])
-                fields = _applied(matrix, fields)
-            else:
-                fields = mesh.propagate(fields, phases)
+            fields = mesh(fields, phases)
             states.append(fields)
         return states
 
@@ -133,10 +128,3 @@ def fabricate_network(
         for screen in (network.input_offset, *(mesh.output_offset for mesh in made)):
             screen.data = torch.as_tensor(screen_rad * rng.standard_normal(layout.ports), dtype=screen.dtype)
     return network
-
-
-def _applied(matrix: Tensor, fields: Tensor) -> Tensor:
-    """Matrix (..., N, N) times each of the fields (..., batch, N), or (N,)."""
-    if fields.ndim == 1:
-        return matrix @ fields if matrix.ndim == 2 else (matrix @ fields[:, None])[..., 0]
-    return fields @ matrix.mT
