@@ -105,7 +105,7 @@ def calibrate_network(
 def read_mesh(layer: Device, mesh: Mesh, plan: NetworkPlan, seed: int) -> tuple[Array, Array]:
     """Phases (S, 2 M) of random settings, and shares (S, N, N) of the light of each port, at each port behind.
 
-    Raises ShapeError for a device that is no such mesh.
+    Flagged readings are nan. Raises ShapeError for a device that is no such mesh.
     """
     ports, shifters = mesh.layout.ports, len(mesh.layout.shifters)
     if (len(layer.inputs.names), len(layer.controls.names), len(layer.outputs.names)) != (
@@ -121,5 +121,7 @@ def read_mesh(layer: Device, mesh: Mesh, plan: NetworkPlan, seed: int) -> tuple[
     shares = []
     for setting in phases:
         layer.set_controls(setting)
-        shares.append(layer.run(in_turn).outputs[0] / plan.amplitude**2)
+        read = layer.run(in_turn)
+        # the fit leaves out what is not finite
+        shares.append(np.where(read.flags[0, :, None] == 0, read.outputs[0] / plan.amplitude**2, np.nan))
     return phases, np.stack(shares)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from calibration.device import Array, Device
-from calibration.errors import PlanError, ShapeError
+from calibration.errors import NotEnoughData, PlanError, ShapeError
 from simulators.models.optical import MeshNetwork
 
 
@@ -78,6 +78,7 @@ def read_screens(device: Device, network: MeshNetwork, plan: ScreenPlan) -> Scre
 
     Raises:
         ShapeError: the device is no such network.
+        NotEnoughData: a reading is flagged.
     """
     if (len(device.inputs.names), len(device.controls.names)) != (network.n_inputs, network.n_controls):
         raise ShapeError(
@@ -85,11 +86,8 @@ def read_screens(device: Device, network: MeshNetwork, plan: ScreenPlan) -> Scre
             f"network {network.n_inputs} and {network.n_controls}; name the design of this device"
         )
     generator = torch.Generator().manual_seed(plan.seed)
-    phases = (
-        2.0
-        * math.pi
-        * torch.rand(plan.settings, network.n_controls, generator=generator, dtype=torch.float64)
-    )
+    share = torch.rand(plan.settings, network.n_controls, generator=generator, dtype=torch.float64)
+    phases = 2.0 * math.pi * share
     for part in torch.split(phases, network.sizes, dim=-1):
         part[:, : part.shape[1] // 2] *= plan.largest_theta_rad / (2.0 * math.pi)
     amplitude = math.sqrt(plan.mean_power / 2.0)
@@ -102,6 +100,11 @@ def read_screens(device: Device, network: MeshNetwork, plan: ScreenPlan) -> Scre
     for setting, fields in zip(phases, inputs, strict=True):
         device.set_controls(setting.numpy())
         response = device.run(fields.numpy()[None])
+        if response.flags.any():
+            raise NotEnoughData(
+                f"{int((response.flags != 0).sum())} of {plan.inputs} readings are flagged, such as by a saturated "
+                f"detector; lower the mean_power of {plan.mean_power:g}"
+            )
         for name, rows in read.items():
             rows.append(response.taps[name][0] if name else response.outputs[0])
     powers = {name: torch.stack([torch.as_tensor(row) for row in rows]) for name, rows in read.items()}
@@ -111,7 +114,9 @@ def read_screens(device: Device, network: MeshNetwork, plan: ScreenPlan) -> Scre
 def fit_screens(twin: MeshNetwork, readings: ScreenReadings, plan: ScreenPlan) -> tuple[MeshNetwork, float]:
     """A copy of `twin` with the screens that explain the readings, and the relative error of the amplitudes left.
 
-    The twin's meshes stay as they are; its present screens are where the fit starts behind meshes without a tap.
+    The twin's meshes stay as they are. With a tap behind every inner mesh the screens may be anything. From the
+    first mesh without one on, the fit starts at the twin's present screens and finds none that is far away: then the
+    error left is far above that of a reading.
     """
     fitted = copy.deepcopy(twin)
     with torch.no_grad():
@@ -150,18 +155,19 @@ def _start(
     screens: list[Tensor],
     network: MeshNetwork,
 ) -> list[Tensor]:
-    """Screens mesh by mesh from the powers behind it, given those before."""
+    """Screens mesh by mesh from the powers behind it, given those before, as long as powers are known."""
     fields = light
     for k, (matrix, power) in enumerate(zip(matrices, powers, strict=True)):
+        if power is None:
+            break
         if k:
             fields = network.activation(fields)
-        if power is not None:
-            rows = matrix[:, None, : power.shape[-1]] * fields[:, :, None, :]
-            size = rows.abs().square().sum(dim=-1)
-            # a few rows of a strong field would outvote the rest: the powers are taken per row, and bounded
-            share = (power.clamp(min=0.0) / size.clamp(min=1e-300)).clamp(max=4.0)
-            voices = (rows * (share / size.clamp(min=1e-300)).sqrt()[..., None]).flatten(0, -2)
-            screens[k] = torch.linalg.eigh(voices.mH @ voices).eigenvectors[:, -1].angle()
+        rows = matrix[:, None, : power.shape[-1]] * fields[:, :, None, :]
+        size = rows.abs().square().sum(dim=-1).clamp(min=1e-300)
+        # a few rows of a strong field would outvote the rest: the powers are taken per row, and bounded
+        share = (power.clamp(min=0.0) / size).clamp(max=4.0)
+        voices = (rows * (share / size).sqrt()[..., None]).flatten(0, -2)
+        screens[k] = torch.linalg.eigh(voices.mH @ voices).eigenvectors[:, -1].angle()
         fields = _turned(fields, screens[k]) @ matrix.mT
     return screens
 

@@ -22,7 +22,7 @@ class EmulatedNetwork(PartedDevice, Generic[NetworkModel]):
     controls: setting them there sets them here. All readings are counted on the network.
 
     Args:
-        model: in which only the emulator believes.
+        model: the true one.
         inputs, controls, outputs: the channels.
         identity, sample_rate_Hz: as in `Device`.
         seed: of the noise.
@@ -63,9 +63,7 @@ class EmulatedNetwork(PartedDevice, Generic[NetworkModel]):
         """See `calibration.device.Device`."""
         checked = self._partition.checked(inputs)
         n = len(self._native)
-        if (
-            self.inputs.names == self._native
-        ):  # then all samples share the controls, and what is built from them
+        if self.inputs.names == self._native:  # all samples share the controls, and what is built from them
             flat, held = checked.reshape(-1, n), self._partition.present
             applied, controls = torch.as_tensor(flat), torch.as_tensor(held[n:])
             last = np.concatenate((flat[-1:], held[None, n:]), axis=1)[0] if len(flat) else held
@@ -80,9 +78,9 @@ class EmulatedNetwork(PartedDevice, Generic[NetworkModel]):
         lead = checked.shape[:2]
         return Response(
             checked.copy(),
-            outputs.reshape(*lead, -1),
+            outputs.reshape(*lead, outputs.shape[-1]),
             flags.reshape(lead),
-            {name: values.reshape(*lead, -1) for name, values in taps.items()},
+            {name: values.reshape(*lead, values.shape[-1]) for name, values in taps.items()},
         )
 
     def _answer(self, inputs: Tensor, controls: Tensor) -> tuple[Array, Flags, dict[str, Array]]:

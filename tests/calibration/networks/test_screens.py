@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from calibration.errors import PlanError, ShapeError
+from calibration.errors import NotEnoughData, PlanError, ShapeError
 from calibration.networks import ScreenPlan, fit_screens, read_screens
 from hil.devices import EmulatedMeshNetwork
 from simulators.models.mesh import Fabrication, Mesh, MeshLayout
@@ -75,6 +75,11 @@ def test_small_screens_are_found_without_taps() -> None:
     assert left < 0.0075
     for mesh, real in zip(twin.chain[:-1], true.chain[:-1], strict=True):
         assert apart(mesh.output_offset, real.output_offset) < 0.02
+
+
+def test_a_saturated_detector_is_named() -> None:
+    with pytest.raises(NotEnoughData, match="lower the mean_power"):
+        read_screens(EmulatedMeshNetwork(chip(1), full_scale=1e-3), chip(1), ScreenPlan())
 
 
 def test_a_device_of_another_size_is_refused_before_it_is_read() -> None:

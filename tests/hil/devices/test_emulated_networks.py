@@ -139,13 +139,13 @@ def test_noise_that_is_none_is_refused() -> None:
             EmulatedMeshNetwork(meshes(), noise_relative=wrong)
 
 
-def test_a_real_activation_between_meshes_is_no_matter_for_the_emulator() -> None:
-    network = meshes()
-    network.activation = activation("identity")
-    device = EmulatedMeshNetwork(network, noise_relative=0.0, noise_floor=0.0)
-    inputs = np.ones((1, 1, 8))
-    # lossless and linear: all power arrives
-    full = MeshNetwork(network.chain, activation("identity"))
-    read = EmulatedMeshNetwork(full, noise_relative=0.0, noise_floor=0.0).run(inputs).outputs
+def test_a_lossless_linear_network_passes_all_the_light() -> None:
+    full = MeshNetwork(meshes().chain, activation("identity"))
+    read = EmulatedMeshNetwork(full, noise_relative=0.0, noise_floor=0.0).run(np.ones((1, 1, 8))).outputs
     np.testing.assert_allclose(read.sum(), 8.0, rtol=1e-12)
-    assert device.run(inputs).outputs.sum() < 8.0
+
+
+def test_no_waveform_gives_no_answer() -> None:
+    device = EmulatedMeshNetwork(meshes())
+    assert device.run(np.ones((0, 3, 8))).outputs.shape == (0, 3, 3)
+    assert device.cost.readings == 0
