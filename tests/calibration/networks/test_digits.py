@@ -166,7 +166,7 @@ def test_trained_matrices_reach_the_chip_as_voltages(small: tuple[Digits, Tensor
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_digits_on_three_meshes_of_64_ports() -> None:
-    """Prints the table; by calibration and correction the accuracy comes within a point of the error-free one's."""
+    """Prints the table; calibrated, corrected and then trained on the twin, the chip is as good as error-free."""
     data, seeds = digits(8), range(3)
     networks = [trained(data, 64, ClassifierPlan(seed=seed)) for seed in seeds]
     names = [field.name for field in fields(Accuracies)]
@@ -184,5 +184,5 @@ def test_digits_on_three_meshes_of_64_ports() -> None:
         )
         mean = dict(zip(names, table.mean(0), strict=True))
         assert mean["deployed"] < mean["error_free"] - 10.0
-        assert mean["corrected"] > mean["error_free"] - 1.5
-        assert mean["trained_on_the_twin"] > mean["error_free"] - 1.5
+        assert mean["corrected"] > mean["error_free"] - 2.0  # some MZIs cannot split as asked
+        assert mean["trained_on_the_twin"] > mean["error_free"] - 0.75
