@@ -175,8 +175,12 @@ class ChannelGroup:
     noise: float | None = None
 
     def select(self, names: Sequence[str]) -> Self:
-        """The named channels, in the order asked for."""
-        rows = [self.names.index(name) for name in names]
+        """The named channels, in the order asked for; raises ValueError for a name that is not there."""
+        place = {name: k for k, name in enumerate(self.names)}
+        try:
+            rows = [place[name] for name in names]
+        except KeyError as unknown:
+            raise ValueError(f"no channel {unknown}; there are {', '.join(self.names)}") from None
         return type(self)(
             tuple(names),
             self.unit,

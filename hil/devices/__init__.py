@@ -2,6 +2,8 @@
 
 from hil.devices.emulated import EmulatedDevice
 from hil.devices.emulated_mesh import EmulatedMesh
+from hil.devices.emulated_mesh_network import EmulatedMeshNetwork
+from hil.devices.emulated_noisy_network import EmulatedNoisyNetwork
 from hil.devices.replayed import ReplayedDevice
 
-__all__ = ["EmulatedDevice", "EmulatedMesh", "ReplayedDevice"]
+__all__ = ["EmulatedDevice", "EmulatedMesh", "EmulatedMeshNetwork", "EmulatedNoisyNetwork", "ReplayedDevice"]

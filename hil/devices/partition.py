@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.device import Array, ChannelGroup, Cost
 from calibration.errors import ShapeError
+
+Rows = NDArray[np.intp]
 
 
 class Partition:
@@ -18,42 +21,60 @@ class Partition:
         inputs: names of the fast ones; every other is a control.
         sample_rate_Hz: of the waveforms, for their slew.
         held: present voltage of every electrode, shape (n,); shared between partitions of one chip.
+        rows: where in `held` these electrodes are, for a part of a larger chip; all of it unless said.
     """
 
     def __init__(
-        self, electrodes: ChannelGroup, inputs: Sequence[str], sample_rate_Hz: float, held: Array
+        self,
+        electrodes: ChannelGroup,
+        inputs: Sequence[str],
+        sample_rate_Hz: float,
+        held: Array,
+        rows: Rows | None = None,
     ) -> None:
-        unknown = [name for name in inputs if name not in electrodes.names]
+        place, fast = {name: k for k, name in enumerate(electrodes.names)}, frozenset(inputs)
+        unknown = [name for name in inputs if name not in place]
         if unknown or not inputs:
             known = ", ".join(electrodes.names)
             what = f"no electrode {unknown[0]!r}" if unknown else "no input was named"
             raise ShapeError(f"{what}; this chip has {known}")
         self.electrodes, self.sample_rate_Hz, self.held = electrodes, sample_rate_Hz, held
+        self.rows: Rows = np.arange(len(electrodes.names)) if rows is None else rows
         self.inputs = electrodes.select(tuple(inputs))
-        self.controls = electrodes.select([name for name in electrodes.names if name not in inputs])
-        self._input_index = [electrodes.names.index(name) for name in self.inputs.names]
-        self._control_index = [electrodes.names.index(name) for name in self.controls.names]
+        self.controls = electrodes.select([name for name in electrodes.names if name not in fast])
+        self._input_index = [place[name] for name in self.inputs.names]
+        self._control_index = [place[name] for name in self.controls.names]
 
     def hold(self, values: Array) -> None:
         """Hold the controls at `values`, shape (n_controls,)."""
         checked = np.asarray(values, dtype=np.float64)
         self._check(checked, self.controls, (len(self.controls.names),))
-        self.held[self._control_index] = checked
+        self.held[self.rows[self._control_index]] = checked
+
+    @property
+    def present(self) -> Array:
+        """What the electrodes stand at, (n,)."""
+        return self.held[self.rows]
 
     def voltages(self, inputs: Array) -> Array:
         """Every electrode's voltage (batch, time, n) for `inputs` (batch, time, n_in)."""
+        checked = self.checked(inputs)
+        whole = np.broadcast_to(self.present, (*checked.shape[:2], len(self.rows))).copy()
+        whole[..., self._input_index] = checked
+        return whole
+
+    def checked(self, inputs: Array) -> Array:
+        """`inputs` (batch, time, n_in) themselves; raises ShapeError where they do not fit the channels."""
         checked = np.asarray(inputs, dtype=np.float64)
         if checked.ndim != 3 or not checked.shape[1]:
             raise ShapeError(f"inputs must be (batch, time, {len(self._input_index)}), not {checked.shape}")
         self._check(checked, self.inputs, (*checked.shape[:2], len(self._input_index)))
         self._check_slew(checked)
-        whole = np.broadcast_to(self.held, (*checked.shape[:2], len(self.held))).copy()
-        whole[..., self._input_index] = checked
-        return whole
+        return checked
 
     def remember(self, voltages: Array) -> None:
         """The electrodes now stand at `voltages`, shape (n,)."""
-        self.held[:] = voltages
+        self.held[self.rows] = voltages
 
     def _check_slew(self, inputs: Array) -> None:
         slew = np.abs(np.diff(inputs, axis=1)) * self.sample_rate_Hz
@@ -103,8 +124,10 @@ class PartedDevice:
         self._count = {"samples": 0}
         self._part(electrodes, electrodes.names, np.zeros(len(electrodes.names)))
 
-    def _part(self, electrodes: ChannelGroup, inputs: Sequence[str], held: Array) -> None:
-        self._partition = Partition(electrodes, inputs, self.sample_rate_Hz, held)
+    def _part(
+        self, electrodes: ChannelGroup, inputs: Sequence[str], held: Array, rows: Rows | None = None
+    ) -> None:
+        self._partition = Partition(electrodes, inputs, self.sample_rate_Hz, held, rows)
         self.inputs, self.controls = self._partition.inputs, self._partition.controls
 
     @property
@@ -115,7 +138,7 @@ class PartedDevice:
     def with_inputs(self, names: Sequence[str]) -> Self:
         """See `calibration.device.Device`."""
         view = copy.copy(self)
-        view._part(self._partition.electrodes, names, self._partition.held)
+        view._part(self._partition.electrodes, names, self._partition.held, self._partition.rows)
         return view
 
     def set_controls(self, values: Array) -> None:
@@ -124,4 +147,4 @@ class PartedDevice:
 
     def rest(self) -> None:
         """Every electrode to 0 V."""
-        self._partition.remember(np.zeros(len(self._partition.held)))
+        self._partition.remember(np.zeros(len(self._partition.rows)))
