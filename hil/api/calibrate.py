@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from hil.api.steps import outcome
 from hil.outcome import Outcome
 from hil.progress import Progress
-from hil.session import STEPS, open_session
+from hil.session import open_session
+from hil.steps.session import DNPU, STEPS
 
 
 def calibrate(target: Path | str, progress: Progress | None = None) -> Outcome:
@@ -23,10 +23,10 @@ def calibrate(target: Path | str, progress: Progress | None = None) -> Outcome:
         "verify": verify.verify,
         "report": report.report,
     }
-    with open_session(target, progress) as session, session.resumable():
+    with open_session(DNPU, target, progress) as session, session.resumable():
         for name in STEPS:
             session.checkpoint()
             # the report is cheap, and whatever was just done belongs in it
             if name == "report" or session.status(name) != "done":
                 steps[name](session)
-        return outcome(session)
+        return Outcome.of(session)

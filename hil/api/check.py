@@ -16,11 +16,12 @@ from drivers.errors import DriverError, EnvelopeError
 from drivers.hardware import Timing
 from drivers.layout import build_envelope
 from drivers.roles import Digitizer, VoltageSourceArray
+from hil.chips.dnpu import electrodes, joint_limits, readout, roles
 from hil.cli.exit_codes import INSTRUMENT, OK, SAFETY, USAGE
 from hil.config import BenchFile, ExperimentFile, load_experiment
 from hil.config.bench import RackFile, load_rack
 from hil.config.dnpu_chip import DnpuSection
-from hil.connection import electrodes, identity_of, joint_limits, open_station, readout, roles
+from hil.connection import identity_of, open_station
 from hil.feasible import check_feasible, check_together
 from hil.plans import sampled_channels, sampling_plan
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from hil.session import STEPS
+from hil.steps.session import STEPS
 
 if TYPE_CHECKING:
     from hil.api.check import CheckResult

@@ -32,9 +32,9 @@ from hil.page.data import (
 )
 from hil.page.metrics import metrics
 from hil.page.page import write_report
-from hil.session import SAMPLING, Session
 from hil.steps.fit import SURROGATE, dataset_of
 from hil.steps.sample import plan_of
+from hil.steps.session import SAMPLING, DnpuSession
 from hil.steps.verify import TRACES
 from hil.store import BatchTable
 from simulators.models.network import NetworkChip
@@ -43,7 +43,7 @@ _POINTS = 60  # a batch, in the projections of the covered space
 _OUTPUTS = 50_000
 
 
-def report(session: Session) -> None:
+def report(session: DnpuSession) -> None:
     """Write report.html, and every figure in it to metrics.json."""
     with session.store.step("report"):
         data = report_data(session)
@@ -51,7 +51,7 @@ def report(session: Session) -> None:
         write_report(data, session.folder / "report.html")
 
 
-def report_data(session: Session) -> ReportData:
+def report_data(session: DnpuSession) -> ReportData:
     """Everything the report shows; what the run has not got yet stays out."""
     figures = session.metrics()
     table = session.store.table(SAMPLING) if SAMPLING in session.store.tables else None
@@ -71,7 +71,7 @@ def report_data(session: Session) -> ReportData:
     )
 
 
-def _run(session: Session) -> Run:
+def _run(session: DnpuSession) -> Run:
     store = session.store
     instruments = store.manifest.get("instruments", {})
     return Run(
@@ -97,7 +97,7 @@ def _seconds(state: Any) -> float | None:
     return (datetime.fromisoformat(state.finished) - datetime.fromisoformat(state.started)).total_seconds()
 
 
-def _events(session: Session) -> tuple[Event, ...]:
+def _events(session: DnpuSession) -> tuple[Event, ...]:
     told = []
     for event in session.store.events():
         kind, step = event.get("kind"), event.get("step")
@@ -113,7 +113,7 @@ def _events(session: Session) -> tuple[Event, ...]:
     return tuple(event for event in told if not event.message.startswith("report goes on"))
 
 
-def _amplifier(session: Session, figures: dict[str, Any]) -> Amplifier:
+def _amplifier(session: DnpuSession, figures: dict[str, Any]) -> Amplifier:
     return Amplifier(
         gain_V_per_A=figures["gain_V_per_A"],
         gain_uncertainty_V_per_A=figures["gain_std"],
@@ -125,7 +125,7 @@ def _amplifier(session: Session, figures: dict[str, Any]) -> Amplifier:
     )
 
 
-def _sampling(session: Session, figures: dict[str, Any], table: BatchTable) -> Sampling:
+def _sampling(session: DnpuSession, figures: dict[str, Any], table: BatchTable) -> Sampling:
     plan = plan_of(session)
     electrodes = plan.channels
     data = table.read()
@@ -172,7 +172,7 @@ def _clipping(amplifier: dict[str, Any]) -> tuple[float, float]:
     return min(ends), max(ends)
 
 
-def _surrogate(session: Session, figures: dict[str, Any]) -> Surrogate:
+def _surrogate(session: DnpuSession, figures: dict[str, Any]) -> Surrogate:
     dataset = dataset_of(session)
     network = SurrogateNetwork.from_network(NetworkChip.load(session.folder / SURROGATE))
     inputs_V = dataset.scaling.voltages(dataset.test.inputs)
@@ -211,7 +211,7 @@ def _surrogate(session: Session, figures: dict[str, Any]) -> Surrogate:
     )
 
 
-def _tasks(session: Session, figures: dict[str, Any]) -> tuple[Task, ...]:
+def _tasks(session: DnpuSession, figures: dict[str, Any]) -> tuple[Task, ...]:
     verified = figures.get("tasks")
     if not verified:
         return tuple(
@@ -230,7 +230,7 @@ def _tasks(session: Session, figures: dict[str, Any]) -> tuple[Task, ...]:
     return tuple(_task(session, name, one, traces.get(name)) for name, one in verified.items())
 
 
-def _task(session: Session, name: str, one: dict[str, Any], trace: dict[str, Any] | None) -> Task:
+def _task(session: DnpuSession, name: str, one: dict[str, Any], trace: dict[str, Any] | None) -> Task:
     if trace is None:
         return Task(name, tuple(session.experiment.search.inputs), {}, passed=False, reason=one["reason"])
     current, used = np.array(trace["trace_A"]), np.array(trace["used"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hil.config.bench import BenchFile, MeshBench, load_mesh_bench, load_rack
+from hil.config.bench import BenchFile, MeshBench, RackFile, load_chip_bench, load_rack
 from hil.errors import ConfigError
 
 BENCH = """\
@@ -86,9 +86,9 @@ def test_shifters_are_dealt_out_to_the_chains_but_for_those_that_are_elsewhere(t
 )
 def test_a_faulty_mesh_is_named(tmp_path: Path, old: str, new: str, said: list[str]) -> None:
     path = written(tmp_path, old, new)
-    for read in (load_rack, load_mesh_bench):
+    for kind in (RackFile, MeshBench):
         with pytest.raises(ConfigError) as error:
-            read(path)
+            load_chip_bench(path, kind)
         if "mash" not in new:  # what is expected instead depends on who asks
             for words in said:
                 assert words in str(error.value)
