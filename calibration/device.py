@@ -150,6 +150,18 @@ class Device(Protocol):
         """Bring the chip to its safe state; harmless when it is there already."""
 
 
+@runtime_checkable
+class Shuttered(Protocol):
+    """What a device offers besides where it has a light of its own: readings in the dark."""
+
+    def light(self, on: bool) -> None:
+        """Read the runs that follow with light on the chip, or in the dark; a device begins lit.
+
+        Holds for all views of the chip, and is not changed by `rest`, which puts the light out until the
+        next run that wants it.
+        """
+
+
 @dataclass(frozen=True, eq=False)
 class ChannelGroup:
     """A plain `Channels`."""

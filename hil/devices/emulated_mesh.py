@@ -69,6 +69,11 @@ class EmulatedMesh(PartedDevice):
         self.taps = {HEATER_CURRENTS: ChannelGroup(shifters, "A", -most, most, most)}
         self._specimen = specimen
         self._noise = noise_W, noise_relative
+        self._laser = {"lit": True}  # one laser, whatever the view
+
+    def light(self, on: bool) -> None:
+        """See `calibration.device.Shuttered`."""
+        self._laser["lit"] = on
 
     def run(self, inputs: Array) -> Response:
         """See `calibration.device.Device`; readings are flagged CLIPPED where any detector saturates."""
@@ -80,7 +85,8 @@ class EmulatedMesh(PartedDevice):
         with torch.no_grad():
             driven = chip.heaters.quantised(torch.as_tensor(flat[:, ports:]))
             heater_W, heater_A = chip.heaters.powers(driven).numpy(), chip.heaters.currents(driven).numpy()
-        light = chip.laser_W * self._specimen.shares(flat[:, :ports], heater_W, instants)
+        laser_W = chip.laser_W if self._laser["lit"] else 0.0
+        light = laser_W * self._specimen.shares(flat[:, :ports], heater_W, instants)
         floor, relative = self._noise
         light = (
             light + np.hypot(floor, relative * light) * self._rng.standard_normal(light.shape) + self._dark_W

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from calibration.device import Array, Device, Flag
+from calibration.device import Array, Device, Flag, Shuttered
 from hil.devices import EmulatedMesh
 from simulators.models.mesh import Fabrication, MeshLayout, PhotonicSpecimen, fabricate
 from tests.conformance.device import DeviceConformance
@@ -41,3 +41,16 @@ def test_a_saturated_detector_is_flagged_and_reads_its_end() -> None:
     read = device.run(np.full((1, 3, 4), 3.0))
     assert (read.flags == Flag.CLIPPED).all()
     assert read.outputs.max() == 1e-6
+
+
+def test_in_the_dark_only_the_detectors_are_read_in_every_view() -> None:
+    device = EmulatedMesh(specimen(), noise_W=0.0, dark_W=2e-10)
+    assert isinstance(device, Shuttered)
+    heated = device.with_inputs(device.controls.names[:1])
+    device.light(False)
+    device.rest()
+    for view in (device, heated):
+        dark = view.run(np.full((1, 1, len(view.inputs.names)), 3.0)).outputs
+        assert (np.abs(dark / 2e-10 - 1.0) < 1.5).all()
+    device.light(True)
+    assert device.run(np.full((1, 1, 4), 3.0)).outputs.max() > 1e-6
