@@ -1,7 +1,6 @@
 """Write the run's report from what its folder holds."""
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -14,18 +13,16 @@ from calibration.sampling.reference import ReferencePlan
 from calibration.surrogate.evaluation import predict
 from calibration.surrogate.network import SurrogateNetwork
 from hil.acceptance import criteria
+from hil.chronicle import run_of
 from hil.page.data import (
     Amplifier,
     Criterion,
-    Event,
     ExampleBatch,
     Level,
     Region,
     Repeatability,
     ReportData,
-    Run,
     Sampling,
-    Step,
     Surrogate,
     Task,
     Trace,
@@ -56,7 +53,7 @@ def report_data(session: DnpuSession) -> ReportData:
     figures = session.metrics()
     table = session.store.table(SAMPLING) if SAMPLING in session.store.tables else None
     return ReportData(
-        run=_run(session),
+        run=run_of(session),
         amplifier=_amplifier(session, figures["amplifier"]) if "amplifier" in figures else None,
         sampling=_sampling(session, figures, table) if table is not None and table.committed else None,
         repeatability=Repeatability.from_figures(figures["repeatability"])
@@ -69,48 +66,6 @@ def report_data(session: DnpuSession) -> ReportData:
             for line in criteria(session.experiment, figures)
         ),
     )
-
-
-def _run(session: DnpuSession) -> Run:
-    store = session.store
-    instruments = store.manifest.get("instruments", {})
-    return Run(
-        name=store.name,
-        folder=str(session.folder),
-        created_utc=str(store.manifest["created"]),
-        seed=store.seed,
-        chip=f"{instruments.get('kind', session.bench.chip.type)} {session.bench.chip.name}",
-        steps=tuple(
-            Step(name, str(state.status), _seconds(state), state.attempts, state.reason, state.exit_status)
-            for name, state in store.state.items()
-        ),
-        identities={key: str(value) for key, value in instruments.items() if key not in ("kind", "name")},
-        versions=store.manifest["versions"],
-        files={name: described["sha256"] for name, described in store.manifest["files"].items()},
-        events=_events(session),
-    )
-
-
-def _seconds(state: Any) -> float | None:
-    if not (state.started and state.finished):
-        return None
-    return (datetime.fromisoformat(state.finished) - datetime.fromisoformat(state.started)).total_seconds()
-
-
-def _events(session: DnpuSession) -> tuple[Event, ...]:
-    told = []
-    for event in session.store.events():
-        kind, step = event.get("kind"), event.get("step")
-        if kind == "step" and event.get("status") == "running" and event.get("attempt", 1) > 1:
-            told.append(Event(event["t"], "resumed", f"{step} goes on, attempt {event['attempt']}"))
-        elif kind == "step" and event.get("status") == "interrupted":
-            told.append(Event(event["t"], "interrupted", f"{step}: {event.get('reason')}"))
-        elif kind == "step" and event.get("status") == "failed":
-            told.append(Event(event["t"], "failure", f"{step}: {event.get('reason')}"))
-        elif kind == "warning":
-            told.append(Event(event["t"], "warning", str(event.get("message"))))
-    # resuming a report is no news
-    return tuple(event for event in told if not event.message.startswith("report goes on"))
 
 
 def _amplifier(session: DnpuSession, figures: dict[str, Any]) -> Amplifier:
