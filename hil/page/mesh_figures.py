@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.colors import LogNorm
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from hil.page.canvas import (
     BLUE,
@@ -124,6 +125,7 @@ def crosstalk(shares: Array, names: Sequence[str]) -> Drawing:
         axes.grid(visible=False)
         bar = figure.colorbar(image, ax=axes, shrink=0.85)
         bar.set_label("share of the own heater's effect", fontsize=8.5)
+        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
         bar.ax.tick_params(labelsize=8)
         return Drawing(figure)
 
@@ -135,6 +137,8 @@ def twin_fit(found: Twin) -> Drawing:
         axes.plot(np.arange(1, len(found.loss) + 1), found.loss, color=BLUE)
         if np.all(found.loss > 0):
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
         if found.residual_over_noise is not None:
             axes.axhline(1.0, color=GREEN, linestyle="--", linewidth=1.0)
         axes.set_xlabel("step of the fit")
@@ -185,6 +189,7 @@ def recheck(found: Recheck) -> Drawing:
         axes.plot(places, 1.0 - found.after, "s", color=VERMILLION, markersize=4, label="now")
         axes.set_xlabel("setting")
         axes.set_ylabel("1 − amplitude fidelity")
+        axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 2))
         axes.set_ylim(bottom=0.0)
         axes.legend()
         return Drawing(figure)
