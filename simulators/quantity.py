@@ -1,9 +1,12 @@
 """Quantities with units in YAML files: a number without its unit is an error, never a guess."""
 
+import re
 from functools import cache
 from typing import Any
 
 from pydantic import BeforeValidator
+
+_DECIBEL = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)) ?dB")
 
 
 @cache
@@ -25,6 +28,11 @@ def parse(text: object, unit: str) -> float:
     wanted = "write it with its unit, for example " + (f'"1 {unit}"' if unit else '"0.1 %"')
     if isinstance(text, bool) or not isinstance(text, str):
         raise ValueError(f"{text!r} has no unit; {wanted}")
+    if unit == "dB":  # pint has it too, as a ratio
+        match = _DECIBEL.fullmatch(text.strip())
+        if match is None:
+            raise ValueError(f"{text!r} is not in dB; {wanted}")
+        return float(match[1])
     try:
         value = _registry().Quantity(text.strip())
     except (

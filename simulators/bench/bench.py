@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from simulators.bench.analog.amplifier import Amplifier, AmplifierFacts
 from simulators.bench.chips import Specimen, make_specimen
 from simulators.bench.config import AmplifierConfig, EmulatorConfig, LinkConfig
-from simulators.bench.wires import Wire, read_wire
+from simulators.bench.optics.chip import OpticalChip
+from simulators.bench.wires import Wire, read_wires
 from simulators.bench.wiring import Wiring
 from simulators.clock import PacedClock, VirtualClock
 from simulators.errors import BenchError, SourceError
@@ -22,6 +23,9 @@ from simulators.instrument import VirtualInstrument
 from simulators.instruments.catalogue import make_instrument
 from simulators.instruments.terminals import Terminals
 from simulators.yaml_source import YamlSource
+
+if TYPE_CHECKING:
+    from simulators.models.mesh import PhotonicSpecimen
 
 _RESOLUTION = 0.1
 """Of the amplifier's time constant: what it cannot see, the chip is not asked for."""
@@ -46,7 +50,7 @@ class EmulatedBench:
     resources: dict[str, VirtualInstrument]
     link: LinkConfig
     instruments: dict[str, Any]
-    specimen: Specimen | None
+    specimen: "Specimen | PhotonicSpecimen | None"
     amplifier: Amplifier | None
     wires: tuple[Wire, ...]
     faults: Faults
@@ -140,7 +144,7 @@ def _build(config: EmulatorConfig, addresses: Mapping[str, str], folder: Path, f
     return EmulatedBench(clock, resources, config.link, instruments, specimen, amplifier, wires, faults)
 
 
-def _specimen(config: EmulatorConfig, folder: Path, fault: Fault) -> Specimen | None:
+def _specimen(config: EmulatorConfig, folder: Path, fault: Fault) -> "Specimen | PhotonicSpecimen | None":
     if config.chip is None:
         return None
     try:
@@ -153,26 +157,33 @@ def _specimen(config: EmulatorConfig, folder: Path, fault: Fault) -> Specimen | 
 def _connect(
     config: EmulatorConfig,
     instruments: Mapping[str, Any],
-    specimen: Specimen | None,
+    specimen: "Specimen | PhotonicSpecimen | None",
     amplifier: Amplifier | None,
     fault: Fault,
 ) -> tuple[Wire, ...]:
     sockets: dict[str, Terminals] = {name: part.terminals for name, part in instruments.items()}
-    wiring = Wiring(sockets, specimen.electrodes if specimen else (), amplifier)
-    wires = []
+    electric = specimen if isinstance(specimen, Specimen) else None
+    optical = OpticalChip(specimen) if specimen is not None and not isinstance(specimen, Specimen) else None
+    if optical is not None:
+        sockets["chip"] = optical.terminals
+    wiring = Wiring(sockets, electric.electrodes if electric else (), amplifier)
+    wires: list[Wire] = []
     for k, text in enumerate(config.wires):
         try:
-            wires.append(read_wire(text))
-            wiring.add(wires[-1])
+            for wire in read_wires(text, wiring.group):
+                wiring.add(wire)
+                wires.append(wire)
         except BenchError as error:
             raise fault(("emulator", "wires", k), str(error)) from None
-    if specimen is not None:
-        resolution_s = _RESOLUTION * amplifier.facts.time_s if amplifier else _DIRECT_RESOLUTION_s
-        try:
-            wiring.finish(specimen, resolution_s, generator(config.seed, "source noise"))
-        except BenchError as error:
-            raise fault(("emulator", "wires"), str(error)) from None
-    memory_s = amplifier.memory_s if amplifier else 0.0
+    try:
+        if electric is not None:
+            resolution_s = _RESOLUTION * amplifier.facts.time_s if amplifier else _DIRECT_RESOLUTION_s
+            wiring.finish(electric, resolution_s, generator(config.seed, "source noise"))
+        if optical is not None:
+            optical.check()
+    except BenchError as error:
+        raise fault(("emulator", "wires"), str(error)) from None
+    memory_s = max(part.memory_s if part else 0.0 for part in (amplifier, optical))
 
     def needs_since() -> float:
         return min(terminals.needs_since() for terminals in sockets.values()) - memory_s

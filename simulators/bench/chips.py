@@ -1,7 +1,8 @@
 """Chip models by name, and the specimen on the bench: a model with its imperfections.
 
 Another package registers a model by an entry point of the group `hil.chips`: its name is what
-`emulator.chip.model` says, its object a callable `(config, folder) -> ElectrodeModel`.
+`emulator.chip.model` says, its object a callable `(config, folder)` that gives an `ElectrodeModel`, or a
+`PhotonicSpecimen`, which has its imperfections in it.
 """
 
 import dataclasses
@@ -15,24 +16,23 @@ import numpy as np
 
 from simulators.bench.analog.currents import ObservedChip
 from simulators.bench.config import ChipConfig
+from simulators.bench.optics.fabrication import read_mesh
+from simulators.bench.unit_fields import read_fields
 from simulators.errors import BenchError, ModelError
 from simulators.instruments.path import Array
-from simulators.quantity import parse
 
 if TYPE_CHECKING:  # torch costs more than a second: only where a chip is made
     from simulators.models.imperfections import Imperfections
+    from simulators.models.mesh import PhotonicSpecimen
     from simulators.models.model import ElectrodeModel
 
-Builder = Callable[[ChipConfig, Path], "ElectrodeModel"]
-
-_UNITS = {"_V_per_s": "V/s", "_A_per_s": "A/s", "_per_s": "1/s", "_per_h": "1/hour"} | {
-    f"_{unit}": unit for unit in ("V", "A", "s", "Hz", "K")
-}
+Builder = Callable[[ChipConfig, Path], "ElectrodeModel | PhotonicSpecimen"]
 
 
 def _hopping(config: ChipConfig, folder: Path) -> "ElectrodeModel":
     from simulators.models.hopping import default_network
 
+    _without_options(config)
     if config.file is not None:
         raise BenchError("emulator.chip.file: a hopping network is made from its seed; remove the file")
     if config.seed is None:
@@ -43,6 +43,7 @@ def _hopping(config: ChipConfig, folder: Path) -> "ElectrodeModel":
 def _network(config: ChipConfig, folder: Path) -> "ElectrodeModel":
     from simulators.models.network import NetworkChip
 
+    _without_options(config)
     if config.file is None:
         raise BenchError("emulator.chip.file: missing; give the folder of the stored network")
     try:
@@ -51,8 +52,17 @@ def _network(config: ChipConfig, folder: Path) -> "ElectrodeModel":
         raise BenchError(f"emulator.chip.file: {error}") from error
 
 
+def _mesh(config: ChipConfig, folder: Path) -> "PhotonicSpecimen":
+    return read_mesh(config)
+
+
+def _without_options(config: ChipConfig) -> None:
+    if config.options:
+        raise BenchError(f"emulator.chip.options: the model {config.model!r} takes none; remove them")
+
+
 GROUP = "hil.chips"
-CHIPS: dict[str, Builder] = {"hopping": _hopping, "network": _network}
+CHIPS: dict[str, Builder] = {"hopping": _hopping, "network": _network, "mesh": _mesh}
 """What `emulator.chip.model` can be, besides what other packages register."""
 
 
@@ -77,7 +87,7 @@ def builder(model: str) -> Builder:
 
 @dataclasses.dataclass(frozen=True)
 class Specimen:
-    """The chip on the bench.
+    """The chip on the bench, where it has electrodes; a photonic one is a `PhotonicSpecimen`.
 
     Attributes:
         electrodes: names of its driven electrodes.
@@ -91,16 +101,17 @@ class Specimen:
     drawn_A: Callable[[Array], Array] | None = None
 
 
-def make_specimen(config: ChipConfig, folder: Path, seed: int) -> Specimen:
+def make_specimen(config: ChipConfig, folder: Path, seed: int) -> "Specimen | PhotonicSpecimen":
     """Build the chip of a bench; raises BenchError that names the key at fault."""
     build = builder(config.model)
-    if config.options and config.model in CHIPS:
-        raise BenchError(f"emulator.chip.options: the model {config.model!r} takes none; remove them")
     from simulators.models.imperfections import ImperfectChip
+    from simulators.models.mesh import PhotonicSpecimen
     from simulators.models.threads import one_thread
 
     with one_thread():
         model = build(config, folder)
+    if isinstance(model, PhotonicSpecimen):
+        return model
     chip = ImperfectChip(model, read_imperfections(config.imperfections), seed)
     return Specimen(model.electrodes, chip, _drawn(model))
 
@@ -132,25 +143,4 @@ def read_imperfections(section: Mapping[str, Any] | None) -> "Imperfections":
 
     if section is None:
         return Imperfections.none()
-    names = {field.name: _unit(field.name) for field in dataclasses.fields(Imperfections)}
-    keys = {name.removesuffix(suffix): (name, unit) for name, (suffix, unit) in names.items()}
-    values: dict[str, Any] = {}
-    for key, given in section.items():
-        if key not in keys:
-            raise BenchError(
-                f"emulator.chip.imperfections.{key}: unknown key; there are {', '.join(sorted(keys))}"
-            )
-        name, unit = keys[key]
-        try:
-            plain = not unit and isinstance(given, int | float) and not isinstance(given, bool)
-            values[name] = given if plain else parse(given, unit)
-        except ValueError as error:
-            raise BenchError(f"emulator.chip.imperfections.{key}: {error}") from None
-    try:
-        return Imperfections(**values)
-    except ValueError as error:
-        raise BenchError(f"emulator.chip.imperfections: {error}") from error
-
-
-def _unit(name: str) -> tuple[str, str]:
-    return next(((suffix, unit) for suffix, unit in _UNITS.items() if name.endswith(suffix)), ("", ""))
+    return read_fields(Imperfections, section, "emulator.chip.imperfections")

@@ -60,8 +60,9 @@ class ChipConfig(_Section):
     """The chip: a model by name, what makes this specimen, and its imperfections.
 
     `model: hopping` takes a `seed`; `model: network` takes a `file`, a folder named from the bench file's;
-    a model of another package may take `options`. Without `imperfections` the chip is its model;
-    `imperfections: {}` gives it typical ones.
+    `model: mesh` takes a `seed` and `options`, see `simulators.bench.optics.fabrication`; a model of another package
+    may take any of them. Without `imperfections` the chip is its model; `imperfections: {}` gives it typical ones,
+    fields of `Imperfections`, or for a mesh of `Fabrication`.
     """
 
     model: str

@@ -1,14 +1,19 @@
-"""Wires between terminals: "dac.1 -> chip.e1", "dac.8 -> 100 MOhm -> ground", "laser.output -> 3 dB -> meter.input"."""
+"""Wires between terminals, with something in their middle or not.
+
+"dac.1 -> chip.e1", "dac.8 -> 100 MOhm -> ground", "laser.output -> 3 dB -> meter.input" (an attenuator),
+"chip.out0 -> 20 kV/W -> meter.input" (a photoreceiver). A ribbon of them is written as one: "dac.1..8 -> chip.m0..7".
+"""
 
 import math
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from simulators.errors import BenchError
 from simulators.quantity import parse
 
 _TERMINAL = re.compile(r"([A-Za-z_]\w*)\.(\w+)")
-_DECIBEL = re.compile(r"(\d+(?:\.\d*)?|\.\d+) ?dB")
+_RANGE = re.compile(r"(.*?)(\d+)\.\.(\d+)(.*)")
 
 
 @dataclass(frozen=True)
@@ -27,12 +32,13 @@ GROUND = Terminal("ground", "")
 
 @dataclass(frozen=True)
 class Wire:
-    """A connection, with a resistor in it, an optical attenuation, or nothing."""
+    """A connection, with a resistor in it, an optical attenuation, a photoreceiver, or nothing."""
 
     start: Terminal
     stop: Terminal
     resistance_ohm: float | None = None
     attenuation_dB: float | None = None
+    gain_V_per_W: float | None = None
 
     @property
     def transmission(self) -> float:
@@ -42,7 +48,38 @@ class Wire:
     def __str__(self) -> str:
         middle = "" if self.resistance_ohm is None else f"{self.resistance_ohm:g} ohm -> "
         middle = middle if self.attenuation_dB is None else f"{self.attenuation_dB:g} dB -> "
+        middle = middle if self.gain_V_per_W is None else f"{self.gain_V_per_W:g} V/W -> "
         return f"{self.start} -> {middle}{self.stop}"
+
+
+def read_wires(text: str, group: Callable[[Terminal], Sequence[str]]) -> list[Wire]:
+    """Read one wire or a ribbon; raises BenchError if it is none.
+
+    `0..7` stands for eight numbers, and the name of a group for its terminals. One end may be a single terminal.
+
+    Args:
+        group: the terminals of a group, by their names, none for what is no group.
+    """
+    parts = [part.strip() for part in text.split("->")]
+    starts, stops = _ends(parts[0], group), _ends(parts[-1], group)
+    if len(starts) == len(stops) == 1:
+        return [read_wire(text)]
+    n = max(len(starts), len(stops))
+    if {len(starts), len(stops)} - {1, n}:
+        raise BenchError(f"{text!r}: a ribbon of {len(starts)} at its start and of {len(stops)} at its end")
+    ends = zip(starts * (n // len(starts)), stops * (n // len(stops)), strict=True)
+    return [read_wire(" -> ".join((start, *parts[1:-1], stop))) for start, stop in ends]
+
+
+def _ends(part: str, group: Callable[[Terminal], Sequence[str]]) -> list[str]:
+    """All terminals that one end of a wire stands for, as they are written one by one."""
+    if match := _RANGE.fullmatch(part):
+        first, last = int(match[2]), int(match[3])
+        step = 1 if last >= first else -1
+        return [f"{match[1]}{number}{match[4]}" for number in range(first, last + step, step)]
+    if match := _TERMINAL.fullmatch(part):
+        return [f"{match[1]}.{name}" for name in group(Terminal(match[1], match[2]))] or [part]
+    return [part]
 
 
 def read_wire(text: str) -> Wire:
@@ -55,17 +92,20 @@ def read_wire(text: str) -> Wire:
         raise BenchError(f"{text!r}: a wire starts at what gives; write ground last")
     if len(parts) == 2:
         return Wire(start, stop)
-    if decibel := _DECIBEL.fullmatch(parts[1]):
-        return Wire(start, stop, attenuation_dB=float(decibel[1]))
+    unit = "dB" if parts[1].endswith("dB") else "V/W" if parts[1].endswith("/W") else "ohm"
     try:
-        resistance_ohm = parse(parts[1], "ohm")
+        value = parse(parts[1], unit)
     except ValueError as error:
         raise BenchError(
-            f"{text!r}: the middle of a wire is a resistor, or an attenuation in dB: {error}"
+            f"{text!r}: the middle of a wire is a resistor, an attenuation in dB or a photoreceiver in V/W: {error}"
         ) from None
-    if not 0.0 < resistance_ohm < math.inf:
-        raise BenchError(f"{text!r}: a resistance is positive")
-    return Wire(start, stop, resistance_ohm)
+    if unit == "dB":
+        if value < 0.0:
+            raise BenchError(f"{text!r}: an attenuation is not negative")
+        return Wire(start, stop, attenuation_dB=value)
+    if not 0.0 < value < math.inf:
+        raise BenchError(f"{text!r}: a {'resistance' if unit == 'ohm' else 'gain'} is positive")
+    return Wire(start, stop, gain_V_per_W=value) if unit == "V/W" else Wire(start, stop, value)
 
 
 def _terminal(part: str, text: str) -> Terminal:

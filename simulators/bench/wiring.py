@@ -8,21 +8,31 @@ import numpy as np
 from simulators.bench.analog.amplifier import Amplifier
 from simulators.bench.analog.currents import Ammeter, ChipCurrent, CurrentSource, ElectrodeLoad, Resistor
 from simulators.bench.chips import Specimen
+from simulators.bench.optics.receiver import Photoreceiver
 from simulators.bench.wires import GROUND, Terminal, Wire
 from simulators.errors import BenchError
 from simulators.instruments.loads import Load, Resistance
-from simulators.instruments.terminals import Attenuated, Driven, Signal, Terminals, VoltageSource
+from simulators.instruments.terminals import (
+    Attenuated,
+    Driven,
+    Grounded,
+    Signal,
+    Terminals,
+    VoltageSource,
+)
 
 _NOTHING = Terminals()
 _INTO_AMPLIFIER = Terminal("amplifier", "in")
 _OUT_OF_AMPLIFIER = Terminal("amplifier", "out")
+_LISTED = 40
+"""More terminals than this are not listed one by one."""
 
 
 class Wiring:
     """Puts wires in one by one, then checks that nothing needed is missing.
 
     Args:
-        instruments: their sockets, by the instrument's name.
+        instruments: their sockets, by the instrument's name; an optical chip is one of them, "chip".
         electrodes: names of the chip's driven electrodes, in the model's order; none without a chip.
         amplifier: None on a bench without one.
     """
@@ -41,7 +51,7 @@ class Wiring:
     def add(self, wire: Wire) -> None:
         """Put a wire in; raises BenchError that names the terminal and what would be possible."""
         start = wire.start
-        if start.owner == "chip":
+        if start.owner == "chip" and "chip" not in self._instruments:
             self._from_chip(wire)
         elif start.owner == "amplifier":
             if self._amplifier is None or start != _OUT_OF_AMPLIFIER:
@@ -50,7 +60,10 @@ class Wiring:
             self._feed(wire, self._amplifier)
         else:
             sockets = self._sockets(start)
-            if start.name in sockets.trigger_outputs:
+            if wire.stop == GROUND and start.name in sockets.driven:
+                self._plain(wire)
+                self._rest(wire, sockets)
+            elif start.name in sockets.trigger_outputs:
                 self._plain(wire)
                 self._trigger(wire, sockets)
             elif start.name in sockets.light_outputs:
@@ -85,12 +98,19 @@ class Wiring:
         return self._instruments[terminal.owner]
 
     def _takers(self, terminal: Terminal) -> Terminals:
-        """The sockets of what a wire leads to, none for the chip and the amplifier."""
+        """The sockets of what a wire leads to, none for a chip with electrodes and the amplifier."""
+        if terminal.owner in self._instruments:
+            return self._instruments[terminal.owner]
         return _NOTHING if terminal.owner in ("chip", "amplifier", "ground") else self._sockets(terminal)
+
+    def group(self, terminal: Terminal) -> tuple[str, ...]:
+        """The names that a group of terminals stands for, none for what is no group."""
+        sockets = self._instruments.get(terminal.owner, _NOTHING)
+        return sockets.groups.get(terminal.name, ())
 
     @staticmethod
     def _plain(wire: Wire) -> None:
-        if wire.resistance_ohm is not None or wire.attenuation_dB is not None:
+        if (wire.resistance_ohm, wire.attenuation_dB, wire.gain_V_per_W) != (None, None, None):
             raise BenchError(f"{wire}: nothing can stand in the middle of this wire; remove it")
 
     def _load(self, terminal: Terminal, load: Load) -> None:
@@ -130,8 +150,10 @@ class Wiring:
         self._readout = wire
 
     def _from_source(self, wire: Wire, source: VoltageSource) -> None:
-        if wire.attenuation_dB is not None:
-            raise BenchError(f"{wire}: {wire.start} gives a voltage; an attenuation in dB is for light")
+        if wire.attenuation_dB is not None or wire.gain_V_per_W is not None:
+            raise BenchError(
+                f"{wire}: {wire.start} gives a voltage; an attenuation in dB and a photoreceiver are for light"
+            )
         if wire.stop == GROUND or self._is_virtual_ground(wire.stop):
             if wire.resistance_ohm is None:
                 raise BenchError(
@@ -145,8 +167,13 @@ class Wiring:
             raise BenchError(
                 f"{wire}: a resistor leads to ground, amplifier.in or a current input; remove it"
             )
-        elif wire.stop.owner == "chip":
+        elif wire.stop.owner == "chip" and "chip" not in self._instruments:
             self._drive(wire, source)
+        elif wire.stop.name in (takers := self._takers(wire.stop)).driven:
+            self._claim(wire)
+            takers.driven[wire.stop.name](source)
+            if wire.stop.name in takers.input_loads:
+                self._load(wire.start, takers.input_loads[wire.stop.name])
         else:
             self._feed(wire, source if isinstance(source, Signal) else Driven(source))
 
@@ -158,10 +185,18 @@ class Wiring:
             raise BenchError(f"{wire.stop} is driven by both {self._drives[name][0]} and {wire.start}")
         self._drives[name] = (wire.start, source)
 
+    def _rest(self, wire: Wire, sockets: Terminals) -> None:
+        """Let what needs a voltage have none."""
+        if wire.start in self._fed:
+            raise BenchError(f"{wire.start} is fed by {self._fed[wire.start]} and grounded too; remove one")
+        self._fed[wire.start] = GROUND
+        sockets.driven[wire.start.name](Grounded())
+
     def _feed(self, wire: Wire, signal: Signal) -> None:
-        takers = self._takers(wire.stop).inputs
+        sockets = self._takers(wire.stop)
+        takers = sockets.inputs
         if wire.stop.name not in takers:
-            raise self._unknown(wire.stop, list(takers), "measures")
+            raise self._unknown(wire.stop, [*takers, *sockets.driven], "takes a voltage")
         if isinstance(signal, Amplifier) and wire.start in self._fed.values():
             raise BenchError(f"{wire.start} already feeds a meter; one is all that it can drive")
         self._claim(wire)
@@ -181,11 +216,21 @@ class Wiring:
     def _light(self, wire: Wire, sockets: Terminals) -> None:
         if wire.resistance_ohm is not None:
             raise BenchError(f"{wire}: {wire.start} gives light; a resistor is for voltages")
-        takers = self._takers(wire.stop).light_inputs
+        light = sockets.light_outputs[wire.start.name]
+        if wire.gain_V_per_W is not None:
+            self._feed(wire, Photoreceiver(light, wire.gain_V_per_W))
+            return
+        sockets = self._takers(wire.stop)
+        takers = sockets.light_inputs
         if wire.stop.name not in takers:
+            if wire.stop.name in sockets.inputs:
+                raise BenchError(
+                    f"{wire}: {wire.stop} takes a voltage; put a photoreceiver in between, such as"
+                    f" '{wire.start} -> 20 kV/W -> {wire.stop}'"
+                )
             raise self._unknown(wire.stop, list(takers), "takes light")
         self._claim(wire)
-        takers[wire.stop.name](Attenuated(sockets.light_outputs[wire.start.name], wire.transmission))
+        takers[wire.stop.name](Attenuated(light, wire.transmission))
 
     def _trigger(self, wire: Wire, sockets: Terminals) -> None:
         takers = self._takers(wire.stop).trigger_inputs
@@ -194,7 +239,10 @@ class Wiring:
         sockets.trigger_outputs[wire.start.name].listeners.append(takers[wire.stop.name])
 
     def _unknown(self, terminal: Terminal, names: list[str], does: str) -> BenchError:
-        known = ", ".join(f"{terminal.owner}.{name}" for name in names) or "nothing"
+        names = names if len(names) <= _LISTED else [*names[:2], "...", *names[-2:]]
+        known = (
+            ", ".join(name if name == "..." else f"{terminal.owner}.{name}" for name in names) or "nothing"
+        )
         return BenchError(f"{terminal}: no such terminal; what {does} there: {known}")
 
 

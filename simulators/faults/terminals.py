@@ -9,7 +9,7 @@ import numpy as np
 
 from simulators.faults.fault import Fault
 from simulators.instruments.path import Array, Knots
-from simulators.instruments.terminals import Distortion, Ground, Signal, VoltageSource
+from simulators.instruments.terminals import Distortion, Ground, Resting, Signal, VoltageSource
 
 _EDGE_s = 1e-6
 """How long it takes from the right voltage to the wrong one."""
@@ -23,6 +23,9 @@ class FaultySource:
 
     source: VoltageSource
     distortions: list[Distortion] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._can_rest = isinstance(self.source, Resting)
 
     @property
     def noise_V(self) -> float:
@@ -39,6 +42,13 @@ class FaultySource:
         for distortion in self.distortions:
             corners = distortion(corners)
         return corners
+
+    def resting_V(self, start_s: float, stop_s: float) -> float | None:
+        """See `Resting.resting_V`."""
+        if self.distortions or not self._can_rest:
+            return None
+        rest_V: float | None = self.source.resting_V(start_s, stop_s)  # type: ignore[attr-defined]
+        return rest_V
 
 
 class MeasuredSource(VoltageSource, Signal, Protocol):

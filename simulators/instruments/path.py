@@ -105,6 +105,10 @@ class Path:
         opens = np.concatenate(([True], self._opens[first:last], [True]))
         return Knots(times, values, opens)
 
+    def resting(self, start_s: float) -> float | None:
+        """The value that is held from `start_s` on as far as is planned; None where something is still to come."""
+        return float(self._values[-1]) if self._times[-1] <= start_s else None
+
     def prune(self, before_s: float) -> None:
         """Give up the memory of what happened before an instant."""
         keep = int(np.searchsorted(self._times, before_s, side="right")) - 1

@@ -21,6 +21,28 @@ class VoltageSource(Protocol):
 
 
 @runtime_checkable
+class Resting(Protocol):
+    """A source that can say cheaply that it does not move; who watches many of them asks this first."""
+
+    def resting_V(self, start_s: float, stop_s: float) -> float | None:
+        """The voltage in V that it holds from `start_s` to `stop_s`; None where it moves, or needs a closer look."""
+
+
+class Grounded:
+    """A `VoltageSource` of 0 V: what a wire from ground gives."""
+
+    noise_V = 0.0
+
+    def knots(self, start_s: float, stop_s: float) -> Knots:
+        """See `VoltageSource.knots`."""
+        return Knots(np.array([start_s, stop_s]), np.zeros(2), np.ones(2, dtype=bool))
+
+    def resting_V(self, start_s: float, stop_s: float) -> float:
+        """See `Resting.resting_V`."""
+        return 0.0
+
+
+@runtime_checkable
 class Signal(Protocol):
     """A terminal whose voltage, or the current into it, can be averaged over windows of time."""
 
@@ -126,15 +148,17 @@ class Terminals:
     """The sockets of one instrument, by the names that wires use.
 
     A source that gives its own `means` too is read by them; others are read along their corners. `inputs`
-    take a voltage and load nothing but what `input_loads` says; `current_inputs` take the current into a
-    virtual ground. `loads` is told what hangs on a source, for those that feel it. `needs_since` gives the
-    oldest instant that a measurement under way will still ask for; `keepers` are told where to ask before
-    history is forgotten.
+    take a voltage that is averaged, `driven` one whose whole course matters; both load nothing but what
+    `input_loads` says. `current_inputs` take the current into a virtual ground. `groups` are names of several
+    terminals in their order, for wires that come in a ribbon. `loads` is told what hangs on a source, for
+    those that feel it. `needs_since` gives the oldest instant that a measurement under way will still ask
+    for; `keepers` are told where to ask before history is forgotten.
     `shown` distorts a source's voltage where the instrument's own read-back shows it; None ends that.
     """
 
     sources: dict[str, VoltageSource] = field(default_factory=dict)
     inputs: dict[str, Callable[[Signal], None]] = field(default_factory=dict)
+    driven: dict[str, Callable[[VoltageSource], None]] = field(default_factory=dict)
     current_inputs: dict[str, Callable[[Signal], None]] = field(default_factory=dict)
     light_outputs: dict[str, Light] = field(default_factory=dict)
     light_inputs: dict[str, Callable[[Light], None]] = field(default_factory=dict)
@@ -143,5 +167,6 @@ class Terminals:
     loads: dict[str, Callable[[Load], None]] = field(default_factory=dict)
     shown: dict[str, Callable[[Distortion | None], None]] = field(default_factory=dict)
     input_loads: dict[str, Load] = field(default_factory=dict)
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     keepers: list[Callable[[Callable[[], float]], None]] = field(default_factory=list)
     needs_since: Callable[[], float] = lambda: math.inf

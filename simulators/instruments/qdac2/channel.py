@@ -175,6 +175,16 @@ class OutputChannel:
         volts = np.round(corners.values / lsb) * lsb * (1.0 + self.gain_error) + self.offset_error_V
         return Knots(corners.times_s, volts, corners.opens)
 
+    def resting_V(self, start_s: float, stop_s: float) -> float | None:
+        """See `Resting.resting_V`: of an output that only its DC generator has moved, and not lately."""
+        volts = None if self.dc.running else self.dc.path.resting(start_s)
+        if volts is None or self._distortion is not None or FILTERS_HZ[self.filter] < 100e3:
+            return None
+        if any(wave.running or wave.path.end_s >= start_s for wave in self.waves):
+            return None
+        lsb = 2.0 * self.limit_V / 2**_BITS
+        return round(volts / lsb) * lsb * (1.0 + self.gain_error) + self.offset_error_V
+
     def _filtered(self, start_s: float, stop_s: float, time_s: float) -> Knots:
         raw = self.generated(max(start_s - 20.0 * time_s, 0.0), stop_s)
         response = FirstOrder(raw, time_s, float(raw.values[0]))

@@ -142,6 +142,10 @@ class OutputChannel:
         """See `VoltageSource.knots`."""
         return self._path.knots(start_s, stop_s)
 
+    def resting_V(self, start_s: float, stop_s: float) -> float | None:
+        """See `Resting.resting_V`."""
+        return self._path.resting(start_s)
+
     def at(self, instant: float) -> float:
         """The voltage at an instant."""
         return self._path.at(instant)

@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 
 from simulators.errors import ModelError
 from simulators.models.mesh.chip import PhotonicChip
+from simulators.models.mesh.frozen import FrozenChip
 from simulators.models.mesh.heaters import HeaterBank
 from simulators.models.mesh.layout import MeshLayout
 from simulators.models.mesh.mesh import Mesh
@@ -118,16 +119,18 @@ def heater_places(layout: MeshLayout) -> Array:
 
 
 class PhotonicSpecimen:
-    """A fabricated chip in time: `powers` answers what its detectors get.
+    """A fabricated chip in time: `shares` answers what its detectors get.
 
     Args:
-        chip: as it was at time zero; stays as it is.
+        chip: as it was at time zero; it must stay as it is now, for it is copied here.
         drift_rad: of each shifter after an hour.
         seed: of the drift.
+        thermal_s: time constant with which a heater's power is felt; `shares` takes powers that are felt.
     """
 
-    def __init__(self, chip: PhotonicChip, drift_rad: float, seed: int) -> None:
-        self.chip, self.drift_rad = chip, drift_rad
+    def __init__(self, chip: PhotonicChip, drift_rad: float, seed: int, thermal_s: float = 1e-3) -> None:
+        self.chip, self.drift_rad, self.thermal_s = chip, drift_rad, thermal_s
+        self._frozen = FrozenChip(chip)
         self._walk = RandomWalk(np.random.default_rng((seed, 1)), chip.n_controls)
 
     def drift(self, times_s: Array) -> Array:
@@ -142,10 +145,11 @@ class PhotonicSpecimen:
             heater_W: heater powers (time, H) as far as they are felt yet.
             times_s: (time,), in any order.
         """
-        chip = self.chip
-        with torch.no_grad():
-            phases = chip.heaters.phases(_tensor(heater_W)) + _tensor(self.drift(times_s))
-            return chip.shares(_tensor(inputs_V), phases).numpy()
+        return self._frozen.shares(inputs_V, self._frozen.phases(heater_W) + self.drift(times_s))
+
+    def powers(self, heaters_V: Array) -> Array:
+        """Electrical powers (..., H) in W at heater voltages (..., H); see `HeaterBank.powers`."""
+        return self._frozen.powers(heaters_V)
 
 
 def _heaters(layout: MeshLayout, f: Fabrication, rng: np.random.Generator) -> HeaterBank:

@@ -1,0 +1,1 @@
+"""The optical side of a bench: a photonic chip between its sources and its detectors."""
