@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
-from qcodes.instrument import Instrument, InstrumentModule
 from qcodes.parameters import Parameter
 
 from drivers.amplifier import AmplifierCalibration, calibrate_amplifier
-from drivers.errors import IdentityError, ShapeError
+from drivers.chip import Chip, identify
+from drivers.errors import ShapeError
 from drivers.guard import guarded
-from drivers.hardware import ChipHardware, Timing
+from drivers.hardware import PlayedHardware, Timing
 from drivers.layout import (
     REFERENCE,
     Electrode,
@@ -21,54 +21,11 @@ from drivers.layout import (
 )
 from drivers.outputs import Outputs
 from drivers.partition import Partition
-from drivers.response import Array, ChannelGroup, Cost, Response
+from drivers.response import Array, Response
 from drivers.roles import Digitizer, VoltageSourceArray
-from drivers.roles import Instrument as BenchInstrument
 
 
-class ElectrodeVoltage(Parameter[float, "ElectrodeModule"]):
-    """An electrode's voltage in V: read back from the hardware, set by a ramp within the envelope.
-
-    Setting raises EnvelopeError or ShapeError with nothing sent, InstrumentError with the chip at rest.
-    """
-
-    def __init__(self, name: str, hardware: ChipHardware, electrode: Electrode, **kwargs: Any) -> None:
-        self._hardware = hardware
-        self._electrode = electrode
-        super().__init__(name, unit="V", label=f"{electrode.name} voltage", **kwargs)
-
-    def get_raw(self) -> float:
-        """Ask the hardware."""
-        return self._hardware.outputs.read_back(self._electrode.name)
-
-    def set_raw(self, value: float) -> None:
-        """Ramp there and confirm."""
-        self._hardware.move({self._electrode.name: value})
-
-
-class ElectrodeModule(InstrumentModule):
-    """One electrode; its limits are in the snapshot's metadata."""
-
-    def __init__(self, parent: Instrument, hardware: ChipHardware, electrode: Electrode) -> None:
-        metadata = {
-            "channel": electrode.channel,
-            "role": electrode.role,
-            "low_V": electrode.low_V,
-            "high_V": electrode.high_V,
-            "max_slew_V_per_s": electrode.max_slew_V_per_s,
-        }
-        super().__init__(parent, electrode.name, metadata=metadata)
-        self.electrode = electrode
-        self.voltage: ElectrodeVoltage = self.add_parameter(
-            "voltage",
-            parameter_class=ElectrodeVoltage,
-            hardware=hardware,
-            electrode=electrode,
-        )
-        """Voltage in V; setting it ramps, getting it asks the hardware."""
-
-
-class DNPU(Instrument):
+class DNPU(Chip):
     """A dopant network between a `VoltageSourceArray` and a `Digitizer`; satisfies the `Device` seam.
 
     `expect` maps "source" and "digitizer" to a text that must occur in each one's identity. `replays` is
@@ -96,25 +53,22 @@ class DNPU(Instrument):
     ) -> None:
         envelope = build_envelope(electrodes, readout.reference, joint or JointLimits())
         timing = Timing(sample_rate_Hz, aperture_s)
-        found = _identify({"source": source, "digitizer": digitizer}, expect or {})
-        super().__init__(name, **kwargs)
+        found = identify({"source": source, "digitizer": digitizer}, expect or {})
         channels = {electrode.name: electrode.channel for electrode in electrodes}
         outputs = Outputs(source, channels, envelope)
         reference = None
         if readout.reference is not None:
             limits = reference_envelope(readout.reference)
             reference = Outputs(source, {REFERENCE: readout.reference.channel}, limits)
-        self._hardware = ChipHardware(outputs, reference, digitizer, electrodes, readout, timing, replays)
-        self._identity = {"kind": "dnpu", "name": name, **found}
+        hardware = PlayedHardware(outputs, reference, digitizer, electrodes, readout, timing, replays)
         default = [electrode.name for electrode in electrodes if electrode.role == "input"]
-        self._device = Partition(self._hardware, self._identity, default or [electrodes[0].name])
-        for electrode in electrodes:
-            if hasattr(self, electrode.name):
-                raise ShapeError(f"electrode name {electrode.name} is taken by the driver; choose another")
-            self.add_submodule(electrode.name, ElectrodeModule(self, self._hardware, electrode))
+        identity = {"kind": "dnpu", "name": name, **found}
+        device = Partition(hardware, identity, default or [electrodes[0].name])
+        super().__init__(name, hardware, device, {e.name: _facts(e) for e in electrodes}, **kwargs)
+        self._hardware: PlayedHardware = hardware
         self.current: Parameter[float, DNPU] = self.add_parameter(
             "current",
-            get_cmd=self._hardware.read_current,
+            get_cmd=hardware.read_current,
             unit="A",
             label=f"{readout.electrode} current",
             snapshot_get=False,
@@ -158,112 +112,26 @@ class DNPU(Instrument):
             hardware.calibration = hardware.stubbornly(measure)
         return hardware.calibration
 
-    @property
-    def identity(self) -> Mapping[str, str]:
-        """`kind`, `name`, and the answer and address of each instrument."""
-        return self._device.identity
-
-    @property
-    def inputs(self) -> ChannelGroup:
-        """The fast electrodes; see `Partition.inputs` for their slew."""
-        return self._device.inputs
-
-    @property
-    def controls(self) -> ChannelGroup:
-        """The slow electrodes."""
-        return self._device.controls
-
-    @property
-    def outputs(self) -> ChannelGroup:
-        """The readout's current in A."""
-        return self._device.outputs
-
-    @property
-    def taps(self) -> Mapping[str, ChannelGroup]:
-        """Empty: nothing is read inside a dopant network."""
-        return self._device.taps
-
-    @property
-    def layers(self) -> Sequence[Any]:
-        """Empty: a single chip."""
-        return self._device.layers
-
-    @property
-    def sample_rate_Hz(self) -> float:
-        """Samples a second in a waveform handed to `run`."""
-        return self._device.sample_rate_Hz
-
-    @property
-    def cost(self) -> Cost:
-        """Samples read and seconds driven since the chip was opened."""
-        return self._hardware.cost
-
-    def with_inputs(self, names: Sequence[str]) -> Partition:
-        """The same chip with the named electrodes fast and the others slow; nothing moves."""
-        return self._device.with_inputs(names)
-
-    def set_controls(self, values: Array) -> None:
-        """Ramp the controls to `values` in V and confirm; see `Partition.set_controls`."""
-        self._device.set_controls(values)
-
     def run(self, inputs: Array) -> Response:
-        """Play `inputs` (batch, time, n_in) in V and read the current in A; see `Partition.run`."""
-        return self._device.run(inputs)
+        """Play `inputs`, shape (batch, time, n_in) in V, and read a current in A at the end of each sample.
 
-    def rest(self) -> None:
-        """Bring every electrode to 0 V; the same as `safe_state`."""
-        self.safe_state()
+        Elements are joined by ramps, from where the outputs stand to the first sample and on, whose
+        readings are dropped; the inputs stay at the last sample. Readings near the amplifier's
+        saturation or beyond the digitizer's range are flagged CLIPPED; an element too long for one play
+        pauses and goes on, and the sample after the pause is flagged LATE.
 
-    def safe_state(self) -> None:
-        """Bring the electrodes, then the reference, to 0 V by hardware ramps; then stop the digitizer.
-
-        Starts from the read-back, tries every channel whatever fails, and raises SafeStateError at the
-        end for those that are not known to be at 0 V. Harmless when the chip is at rest already.
+        Raises NotCalibrated; ShapeError or EnvelopeError with nothing sent; InstrumentTimeout after the
+        budget of replays or InstrumentError at once, both with the chip at rest.
         """
-        self._hardware.safe_state()
-
-    def get_idn(self) -> dict[str, str | None]:
-        """The chip as QCoDeS identifies an instrument."""
-        return {"vendor": None, "model": "dnpu", "serial": self._identity["name"], "firmware": None}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Go to the safe state and let the instruments go; a second call does nothing.
-
-        The chip is closed also when the safe state is not reached; SafeStateError then says so.
-        """
-        hardware = self.__dict__.pop("_hardware", None)
-        try:
-            if hardware is not None:
-                try:
-                    hardware.safe_state()
-                finally:
-                    hardware.outputs.source.close()
-                    hardware.digitizer.close()
-        finally:
-            super().close()
+        return super().run(inputs)
 
 
-def _identify(instruments: Mapping[str, BenchInstrument], expect: Mapping[str, str]) -> dict[str, str]:
-    """Ask each instrument who it is; raises IdentityError naming address, found and expected."""
-    unknown = set(expect) - set(instruments)
-    if unknown:
-        raise ShapeError(
-            f"an identity is expected of {', '.join(sorted(unknown))}; there are source, digitizer"
-        )
-    found: dict[str, str] = {}
-    for role, instrument in instruments.items():
-        answer = instrument.identity()
-        if role in expect and expect[role] not in answer:
-            raise IdentityError(
-                f"{instrument.address}: found {answer!r} where {expect[role]!r} was expected ({role}); "
-                "check the address and the cables, nothing was driven"
-            )
-        found[role] = answer
-        found[f"{role}_address"] = instrument.address
-    return found
+def _facts(electrode: Electrode) -> dict[str, Any]:
+    """What the snapshot tells of an electrode."""
+    return {
+        "channel": electrode.channel,
+        "role": electrode.role,
+        "low_V": electrode.low_V,
+        "high_V": electrode.high_V,
+        "max_slew_V_per_s": electrode.max_slew_V_per_s,
+    }

@@ -4,7 +4,8 @@ Every limit here is convex: if two points are inside, so is the straight line be
 moves all channels together from one allowed point to another is therefore allowed all the way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -260,6 +261,17 @@ def as_volts(values: Any, shape: tuple[int | None, ...], what: str) -> Array:
         raise ShapeError(f"{what}: shape {array.shape} where ({wanted}) is needed")
     with np.errstate(over="ignore"):  # a wider type's excess becomes inf, which every check refuses
         return array.astype(np.float64)
+
+
+@contextmanager
+def naming(element: int, batch: int) -> Iterator[None]:
+    """Say which waveform of a batch was refused."""
+    try:
+        yield
+    except EnvelopeError as error:
+        if batch > 1:
+            error.args = (f"waveform {element}: {error}",)
+        raise
 
 
 def _earliest(bad: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[int, int]:

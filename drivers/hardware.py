@@ -1,36 +1,23 @@
 """The chip's bench instruments in concert: plays waveforms, reads the amplifier, tries again, goes safe."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 
 from drivers.amplifier import AmplifierCalibration
-from drivers.envelope import SafetyEnvelope
-from drivers.errors import (
-    ConnectionLost,
-    EnvelopeError,
-    GarbledAnswer,
-    InstrumentError,
-    InstrumentTimeout,
-    NotCalibrated,
-    ShapeError,
-)
+from drivers.envelope import SafetyEnvelope, naming
+from drivers.errors import EnvelopeError, InstrumentError, NotCalibrated, ShapeError
 from drivers.guard import guarded
 from drivers.layout import Electrode, Readout
 from drivers.outputs import Outputs
-from drivers.response import Array, Cost, Flag, Flags
+from drivers.response import Array, ChannelGroup, Cost, Flag, Flags
 from drivers.roles import Digitizer
 from drivers.sequence import Part, join, split
+from drivers.stubbornness import Result, stubbornly
 
-Result = TypeVar("Result")
-
-_PASSING = (InstrumentTimeout, ConnectionLost, GarbledAnswer)
-"""What may not happen again: the line's troubles, as against those of an instrument."""
 _TICK_s = 1e-6
 _NEAR_SATURATION = 0.98
 
@@ -90,7 +77,7 @@ class Timing:
         return max(1, int(self.guard_s / self.clock_tolerance / self.dt_s))
 
 
-class ChipHardware:
+class PlayedHardware:
     """A source and a digitizer around one chip; `replays` is how often a failed play is tried again."""
 
     def __init__(
@@ -112,6 +99,55 @@ class ChipHardware:
         self.replays = replays
         self.calibration: AmplifierCalibration | None = None
         self._readings = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The driven electrodes."""
+        return self.outputs.names
+
+    def group(self, names: Sequence[str], playing: bool) -> ChannelGroup:
+        """The named electrodes.
+
+        While `playing`, `max_slew` is lower than the envelope's by the part of a sample in which it is read,
+        so that each sample stands before its reading begins.
+        """
+        envelope = self.outputs.envelope
+        rows = [self.outputs.row(name) for name in names]
+        by_step = envelope.max_step_V[rows] / self.timing.dt_s
+        fraction = self.timing.slew_fraction if playing else 1.0
+        slew = np.minimum(envelope.max_slew_V_per_s[rows] * fraction, by_step)
+        return ChannelGroup(
+            tuple(names), "V", envelope.low_V[rows], envelope.high_V[rows], slew, self.readout.settling_s
+        )
+
+    @property
+    def outputs_read(self) -> ChannelGroup:
+        """The readout's current; its range ends where the amplifier saturates.
+
+        Before the calibration the range is the nominal one and the noise is not known.
+        """
+        readout, calibration = self.readout, self.calibration
+        gain = readout.nominal_gain_V_per_A if calibration is None else calibration.gain_V_per_A
+        offset = 0.0 if calibration is None else calibration.offset_V
+        ends = sorted(((sign * readout.saturation_V - offset) / gain) for sign in (-1.0, 1.0))
+        return ChannelGroup(
+            (readout.electrode,),
+            "A",
+            np.array(ends[:1]),
+            np.array(ends[1:]),
+            np.array([np.inf]),
+            readout.settling_s,
+            None if calibration is None else calibration.noise_V / abs(gain),
+        )
+
+    @property
+    def taps(self) -> Mapping[str, ChannelGroup]:
+        """Empty: nothing is read inside a dopant network."""
+        return {}
+
+    def sample_rate_Hz(self, inputs: Sequence[str]) -> float:
+        """Samples a second, whatever the inputs."""
+        return self.timing.sample_rate_Hz
 
     @property
     def cost(self) -> Cost:
@@ -141,24 +177,29 @@ class ChipHardware:
         self._readings += 1
         return float(calibration.current_A(volts)[0])
 
+    def read_back(self, name: str) -> float:
+        """What an electrode's output puts out now in V."""
+        return self.outputs.read_back(name)
+
     def move(self, targets: dict[str, float]) -> None:
         """Ramp electrodes to their targets in V; goes safe if the hardware fails on the way."""
         with guarded(self, refusals=(EnvelopeError, ShapeError)):
             self.stubbornly(partial(self.outputs.move, targets))
 
-    def play(self, inputs: Array, rows: Sequence[int]) -> tuple[Array, Flags]:
-        """Play `inputs`, shape (batch, time, n) in V, on the outputs `rows`; the others hold.
+    def play(self, inputs: Array, names: Sequence[str]) -> tuple[Array, Flags, Mapping[str, Array]]:
+        """Play `inputs`, shape (batch, time, n) in V, on the named electrodes; the others hold.
 
-        Gives currents in A and flags, both (batch, time). Raises EnvelopeError with nothing sent;
-        InstrumentError, with the chip at rest, of the kind that all replays ended in.
+        Gives currents (batch, time, 1) in A, flags (batch, time), and no taps. Raises EnvelopeError with
+        nothing sent; InstrumentError, with the chip at rest, of the kind that all replays ended in.
         """
+        rows = [self.outputs.row(name) for name in names]
         calibration = self.calibrated()
         batch, samples, _ = inputs.shape
         envelope, dt_s = self.outputs.envelope, self.timing.dt_s
         # What can be refused without asking the hardware is refused first.
         alone = SafetyEnvelope([envelope.channels[row] for row in rows])
         for k, element in enumerate(inputs):
-            with _naming(k, batch):
+            with naming(k, batch):
                 alone.check(element, dt_s, slew_fraction=self.timing.slew_fraction)
         with guarded(self, refusals=(EnvelopeError, ShapeError)):
             start = self.stubbornly(self.outputs.stand)
@@ -178,7 +219,7 @@ class ChipHardware:
         flags[~(np.abs(volts) < limit)] |= np.uint8(Flag.CLIPPED)
         full_scale = self.digitizer.range_V
         finite = np.nan_to_num(np.clip(volts, -full_scale, full_scale), nan=full_scale)
-        return calibration.current_A(finite), flags
+        return calibration.current_A(finite)[:, :, None], flags, {}
 
     def safe_state(self) -> None:
         """Bring everything to rest in a fixed order: electrodes, reference, digitizer.
@@ -205,7 +246,7 @@ class ChipHardware:
         batch, samples, _ = inputs.shape
         envelope, dt_s = self.outputs.envelope, self.timing.dt_s
         for k in range(batch):  # joint limits need all electrodes
-            with _naming(k, batch):
+            with naming(k, batch):
                 envelope.check(self._whole(inputs, Part(k, 0, samples), rows, start), dt_s)
         pieces = list(split(batch, samples, self._longest(), self._overhead()))
         for parts in pieces:
@@ -215,21 +256,19 @@ class ChipHardware:
         return pieces
 
     def stubbornly(self, action: Callable[[], Result]) -> Result:
-        """Do what may fail on a line, again after clearing the lines, as often as the budget allows.
+        """Do what may fail on a line, again after clearing the lines, as often as the budget allows."""
+        return stubbornly(action, self._recover, self.replays)
 
-        `action` starts from a read-back, so doing it again is safe wherever it broke off.
-        """
-        for attempt in range(self.replays + 1):
-            try:
-                if attempt:
-                    self.outputs.source.recover()
-                    for outputs in filter(None, (self.outputs, self.reference)):
-                        outputs.limit_slew()
-                    self.digitizer.recover()
-                return action()
-            except _PASSING as failure:
-                last = failure
-        raise type(last)(f"{last} (tried {self.replays + 1} times in vain)") from last
+    def close(self) -> None:
+        """Let the instruments go."""
+        self.outputs.source.close()
+        self.digitizer.close()
+
+    def _recover(self) -> None:
+        self.outputs.source.recover()
+        for outputs in filter(None, (self.outputs, self.reference)):
+            outputs.limit_slew()
+        self.digitizer.recover()
 
     def _play_once(self, parts: list[Array], rows: Sequence[int]) -> list[Array]:
         timing = self.timing
@@ -270,14 +309,3 @@ class ChipHardware:
         envelope = self.outputs.envelope
         step = np.minimum(envelope.max_slew_V_per_s * self.timing.dt_s, envelope.max_step_V)
         return math.ceil(float(((envelope.high_V - envelope.low_V) / step).max())) + 1 + self.hold
-
-
-@contextmanager
-def _naming(element: int, batch: int) -> Iterator[None]:
-    """Say which waveform of a batch was refused."""
-    try:
-        yield
-    except EnvelopeError as error:
-        if batch > 1:
-            error.args = (f"waveform {element}: {error}",)
-        raise

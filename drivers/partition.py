@@ -1,14 +1,60 @@
-"""A chip with some electrodes as fast inputs and the others as slow controls."""
+"""A chip with some channels as fast inputs and the others as slow controls."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from drivers.envelope import as_volts
 from drivers.errors import ShapeError
-from drivers.hardware import ChipHardware
-from drivers.response import Array, ChannelGroup, Cost, Response
+from drivers.response import Array, ChannelGroup, Cost, Flags, Response
+
+
+class ChipHardware(Protocol):
+    """The bench instruments around one chip, in concert; what a chip driver is made of.
+
+    `move`, `play` and `read_back` bring the chip to its safe state before they raise InstrumentError.
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The driven channels, all of them in V."""
+
+    @property
+    def outputs_read(self) -> ChannelGroup:
+        """What is read."""
+
+    @property
+    def taps(self) -> Mapping[str, ChannelGroup]:
+        """What is read inside the chip."""
+
+    @property
+    def cost(self) -> Cost:
+        """Samples read and seconds driven since the chip was opened."""
+
+    def group(self, names: Sequence[str], playing: bool) -> ChannelGroup:
+        """The named channels and their limits, as inputs if `playing`, else as controls."""
+
+    def sample_rate_Hz(self, inputs: Sequence[str]) -> float:
+        """Samples a second where the named channels are the inputs."""
+
+    def read_back(self, name: str) -> float:
+        """What one channel puts out now in V, asked of the hardware."""
+
+    def move(self, targets: dict[str, float]) -> None:
+        """Ramp channels to their targets in V and confirm; EnvelopeError or ShapeError with nothing sent."""
+
+    def play(self, inputs: Array, names: Sequence[str]) -> tuple[Array, Flags, Mapping[str, Array]]:
+        """Play `inputs`, shape (batch, time, n) in V, on the named channels; the others hold.
+
+        Gives outputs (batch, time, n_out), flags (batch, time) and taps by name.
+        """
+
+    def safe_state(self) -> None:
+        """Bring everything to rest in a fixed order; tries all before SafeStateError is raised."""
+
+    def close(self) -> None:
+        """Let the instruments go."""
 
 
 class Partition:
@@ -18,12 +64,12 @@ class Partition:
     """
 
     def __init__(self, hardware: ChipHardware, identity: Mapping[str, str], inputs: Sequence[str]) -> None:
-        names = hardware.outputs.names
+        names = hardware.names
         unknown = [name for name in inputs if name not in names]
         if unknown:
-            raise ShapeError(f"no electrode {', '.join(unknown)}; there are {', '.join(names)}")
+            raise ShapeError(f"no channel {', '.join(unknown)}; there are {', '.join(names)}")
         if len(set(inputs)) != len(inputs) or not inputs:
-            raise ShapeError(f"inputs must be different electrodes, at least one, not {list(inputs)}")
+            raise ShapeError(f"inputs must be different channels, at least one, not {list(inputs)}")
         self._hardware = hardware
         self._identity = dict(identity)
         self._inputs = tuple(inputs)
@@ -36,42 +82,23 @@ class Partition:
 
     @property
     def inputs(self) -> ChannelGroup:
-        """The electrodes that play waveforms.
-
-        `max_slew` is lower than the envelope's by the part of a sample in which it is read, so that each
-        sample stands before its reading begins.
-        """
-        return self._group(self._inputs, self._hardware.timing.slew_fraction)
+        """The channels that play waveforms."""
+        return self._hardware.group(self._inputs, playing=True)
 
     @property
     def controls(self) -> ChannelGroup:
-        """The electrodes that hold a voltage; `max_slew` is how fast `set_controls` ramps."""
-        return self._group(self._controls, 1.0)
+        """The channels that hold a voltage; `max_slew` is how fast `set_controls` ramps."""
+        return self._hardware.group(self._controls, playing=False)
 
     @property
     def outputs(self) -> ChannelGroup:
-        """The readout's current; its range ends where the amplifier saturates.
-
-        Before the calibration the range is the nominal one and the noise is not known.
-        """
-        readout, calibration = self._hardware.readout, self._hardware.calibration
-        gain = readout.nominal_gain_V_per_A if calibration is None else calibration.gain_V_per_A
-        offset = 0.0 if calibration is None else calibration.offset_V
-        ends = sorted(((sign * readout.saturation_V - offset) / gain) for sign in (-1.0, 1.0))
-        return ChannelGroup(
-            (readout.electrode,),
-            "A",
-            np.array(ends[:1]),
-            np.array(ends[1:]),
-            np.array([np.inf]),
-            readout.settling_s,
-            None if calibration is None else calibration.noise_V / abs(gain),
-        )
+        """What is read."""
+        return self._hardware.outputs_read
 
     @property
     def taps(self) -> Mapping[str, ChannelGroup]:
-        """Empty: nothing is read inside a dopant network."""
-        return {}
+        """What is read inside the chip."""
+        return self._hardware.taps
 
     @property
     def layers(self) -> Sequence[Any]:
@@ -81,16 +108,16 @@ class Partition:
     @property
     def sample_rate_Hz(self) -> float:
         """Samples a second in a waveform handed to `run`."""
-        return self._hardware.timing.sample_rate_Hz
+        return self._hardware.sample_rate_Hz(self._inputs)
 
     @property
     def cost(self) -> Cost:
         """Samples read and seconds driven since the chip was opened, in all views together."""
         return self._hardware.cost
 
-    def with_inputs(self, names: Sequence[str]) -> "Partition":
+    def with_inputs(self, names: Sequence[str]) -> Self:
         """The same chip with other inputs; nothing moves. Raises ShapeError for a name it does not have."""
-        return Partition(self._hardware, self._identity, names)
+        return type(self)(self._hardware, self._identity, names)
 
     def set_controls(self, values: Array) -> None:
         """Ramp the controls, shape (n_controls,) in V, together from where they stand, and confirm.
@@ -102,31 +129,13 @@ class Partition:
         self._hardware.move(dict(zip(self._controls, volts.tolist(), strict=True)))
 
     def run(self, inputs: Array) -> Response:
-        """Play `inputs`, shape (batch, time, n_in) in V, and read a current in A at the end of each sample.
+        """Play `inputs`, shape (batch, time, n_in) in V, and read the outputs at the end of each sample.
 
-        Elements are joined by ramps, from where the outputs stand to the first sample and on, whose
-        readings are dropped; the inputs stay at the last sample. Readings near the amplifier's
-        saturation or beyond the digitizer's range are flagged CLIPPED; an element too long for one play
-        pauses and goes on, and the sample after the pause is flagged LATE.
-
-        Raises NotCalibrated; ShapeError or EnvelopeError with nothing sent; InstrumentTimeout after the
-        budget of replays or InstrumentError at once, both with the chip at rest.
+        See the chip's own `run` for how elements are joined, for flags and for errors.
         """
         volts = as_volts(inputs, (None, None, len(self._inputs)), "inputs")
-        rows = [self._hardware.outputs.row(name) for name in self._inputs]
-        current, flags = self._hardware.play(volts, rows)
-        return Response(volts, current[:, :, None], flags)
+        return Response(volts, *self._hardware.play(volts, self._inputs))
 
     def rest(self) -> None:
-        """Bring every electrode to 0 V; see `DNPU.safe_state`."""
+        """Bring the chip to its safe state."""
         self._hardware.safe_state()
-
-    def _group(self, names: Sequence[str], slew_fraction: float) -> ChannelGroup:
-        hardware = self._hardware
-        envelope = hardware.outputs.envelope
-        rows = [hardware.outputs.row(name) for name in names]
-        by_step = envelope.max_step_V[rows] / hardware.timing.dt_s
-        slew = np.minimum(envelope.max_slew_V_per_s[rows] * slew_fraction, by_step)
-        return ChannelGroup(
-            tuple(names), "V", envelope.low_V[rows], envelope.high_V[rows], slew, hardware.readout.settling_s
-        )

@@ -14,29 +14,28 @@ from qcodes.validators import Numbers
 
 from drivers.errors import InstrumentError, InstrumentTimeout, ShapeError
 from drivers.response import Array
-from drivers.visa import Line
+from drivers.visa import Line, split_errors
 
 if TYPE_CHECKING:
     from qcodes_contrib_drivers.drivers.QDevil.QDAC2 import QDac2
 
 _TRIGGER_WIDTH_s = 10e-6
-_NO_ERROR = "0"
 
 
 class Qdac2Source:
     """A `VoltageSourceArray` on a stock `QDac2`; `trigger_output` is the external output to pulse.
 
-    The driver lends one of its 14 internal triggers to each waveform; it is given back when the waveform
-    is taken down, also after a failure.
+    Without one it holds voltages and plays no waveforms. The driver lends one of its 14 internal triggers
+    to each waveform; it is given back when the waveform is taken down, also after a failure.
     """
 
     max_points = 65_536
     accuracy_V = 1e-3
 
-    def __init__(self, dac: "QDac2", trigger_output: int) -> None:
+    def __init__(self, dac: "QDac2", trigger_output: int | None = None) -> None:
         self._dac: Any = dac
         self._line = Line(dac)
-        if not 1 <= trigger_output <= dac.n_external_outputs():
+        if trigger_output is not None and not 1 <= trigger_output <= dac.n_external_outputs():
             raise ShapeError(
                 f"there is no trigger output {trigger_output}; there are 1 to {dac.n_external_outputs()}"
             )
@@ -62,7 +61,7 @@ class Qdac2Source:
     def errors(self) -> list[str]:
         """Read and empty the error queue, oldest first."""
         with self._line.exchange("reading its error queue"):
-            return _split(self._dac.errors())
+            return split_errors(self._dac.errors())
 
     def output_range(self, channel: int) -> tuple[float, float]:
         """Lowest and highest voltage of the channel's present range in V."""
@@ -113,6 +112,8 @@ class Qdac2Source:
         Raises InstrumentError, with everything taken down again, for anything in the error queue.
         """
         self._take_down()
+        if self._trigger_output is None:
+            raise InstrumentError(f"{self.address}: has no trigger output, so it plays no waveforms")
         try:
             with self._line.exchange("loading waveforms"):
                 self._trigger = self._dac.allocate_trigger()
@@ -206,19 +207,3 @@ def toward_zero(waveform: Array) -> Array:
     rounded = np.asarray(waveform, dtype=np.float32)
     shrunk = np.nextafter(rounded, np.float32(0.0))
     return np.where(np.abs(rounded.astype(float)) > np.abs(waveform), shrunk, rounded).astype(float)
-
-
-def _split(answer: str) -> list[str]:
-    """Split `-222,"Data out of range",-113,"Undefined header"` into its errors; "0,..." is none."""
-    found: list[str] = []
-    rest = answer.strip()
-    while rest:
-        code, _, rest = rest.partition(",")
-        rest = rest.strip()
-        text = ""
-        if rest.startswith('"'):
-            text, _, rest = rest[1:].partition('"')
-            rest = rest.lstrip(", ")
-        if code.strip().lstrip("+") != _NO_ERROR:
-            found.append(f'{code.strip()}, "{text}"')
-    return found

@@ -164,6 +164,11 @@ class QontrolQ8iv(VisaInstrument):
         """The channels' numbers."""
         return tuple(range(len(self._limits_V)))
 
+    @property
+    def accuracy_V(self) -> float:
+        """How far a read-back may be from what was set: `tolerance` of full scale."""
+        return self._tolerance * self.full_scale_V
+
     def identity(self) -> str:
         """The first unit's answer to `ID?`, such as Q8iv-0010."""
         return self._line.ask("ID?", 1)[0]
@@ -200,6 +205,11 @@ class QontrolQ8iv(VisaInstrument):
         self._raise_trips()
         self._send("I", {channel: 1e3 * value for channel, value in amperes.items()})
         self._verify({}, amperes)
+
+    def check_trips(self) -> None:
+        """Look whether the units have reported outputs switched off; raises TripError then."""
+        self._line.ask("", 0)
+        self._raise_trips()
 
     def read_voltage(self, channel: int) -> float:
         """One channel's voltage as measured now, in V."""

@@ -1,4 +1,4 @@
-"""What a chip driver needs of its bench instruments: sources of voltages, heater supplies, a digitizer.
+"""What a chip driver needs of its bench instruments: sources of voltages, heater supplies, lasers, meters.
 
 An adapter for any instrument satisfies a role by shape. Adapters translate every failure of theirs into
 `drivers.errors`: InstrumentTimeout for an answer that did not come, InstrumentError for anything else,
@@ -104,8 +104,18 @@ class HeaterSource(Instrument, Protocol):
     def heaters(self) -> tuple[int, ...]:
         """The channels' numbers."""
 
+    @property
+    def accuracy_V(self) -> float:
+        """How far a read-back may be from what was set."""
+
     def limits(self, channel: int) -> tuple[float, float]:
         """The highest voltage in V and current in A that the channel may put out."""
+
+    def set_limit(self, channel: int, volts: float | None = None, amperes: float | None = None) -> None:
+        """Let the instrument switch the channel off above a voltage or current; None leaves one as it is."""
+
+    def check_trips(self) -> None:
+        """Raise TripError for outputs that the instrument has switched off since somebody asked."""
 
     def set_voltages(self, volts: Mapping[int, float]) -> None:
         """Hold these voltages in V, by channel; the other channels keep what they have."""
@@ -124,6 +134,83 @@ class HeaterSource(Instrument, Protocol):
 
         Raises SafeStateError, naming the channels, if some do not read 0 V in the end.
         """
+
+
+class PowerMeterArray(Instrument, Protocol):
+    """A power meter on each of many ports, all of which read at the same time.
+
+    Ports are the array's own numbers, from 0 in the order in which its meters were given.
+    """
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports' numbers."""
+
+    def read(self, averaging_s: float) -> Array:
+        """Measure every port from now on for `averaging_s`, shape (ports,) in W; over-range reads as inf.
+
+        A meter averages for the nearest time that it can, at least one sample. Powers are as of the last
+        `zero`. Raises InstrumentTimeout for a meter that does not answer.
+        """
+
+    def wait(self, seconds: float) -> None:
+        """Let at least this time pass by a meter's own measuring.
+
+        So whoever waits for something to settle waits on the bench's clock, whether that is the wall's or
+        not.
+        """
+
+    def set_range(self, watts: float | None) -> None:
+        """Read on the smallest range that holds a power, on every port; None: choose it for each reading."""
+
+    def set_wavelength(self, metres: float) -> None:
+        """Take the detectors' responsivity at this wavelength."""
+
+    def zero(self) -> None:
+        """Take what every detector reads now, in the dark, off all later readings.
+
+        Raises InstrumentError if there is too much light for that.
+        """
+
+
+class Laser(Instrument, Protocol):
+    """A source of light with its interlocks. Setting returns when the instrument is there and reads it back.
+
+    Setting raises EnvelopeError with nothing sent for a value outside the range, ReadbackError for one that
+    is not taken.
+    """
+
+    @property
+    def power_range_W(self) -> tuple[float, float]:
+        """The least and the highest power that can be asked for."""
+
+    @property
+    def wavelength_range_m(self) -> tuple[float, float]:
+        """The ends of the tuning range; both the same for a laser that cannot be tuned."""
+
+    def set_power(self, watts: float) -> None:
+        """Ask for a power, never more than `watts`; the light stays on or off."""
+
+    def read_power(self) -> float:
+        """The power that is asked for, in W, whether there is light or not."""
+
+    def set_wavelength(self, metres: float) -> None:
+        """Tune."""
+
+    def read_wavelength(self) -> float:
+        """The wavelength that is set, in m."""
+
+    def shine(self, on: bool) -> None:
+        """Let light out, or none; in the dark the laser stays warm if it can.
+
+        Raises InstrumentError, with no light, for an interlock that is open or a laser that is not well.
+        """
+
+    def shines(self) -> bool:
+        """Whether light comes out, asked of the instrument."""
+
+    def safe_state(self) -> None:
+        """Shut it and switch it off; tries both before it raises InstrumentError."""
 
 
 class Digitizer(Instrument, Protocol):

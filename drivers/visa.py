@@ -60,6 +60,10 @@ class Line:
             self._lost |= isinstance(failure, ConnectionLost)
             raise
 
+    def distrust(self) -> None:
+        """Clear the line before the next question: an answer may have been left behind."""
+        self._in_step = False
+
     def monotonic_s(self) -> float:
         """The time in seconds by which to give up waiting.
 
@@ -169,3 +173,19 @@ def _lost(address: str, what: str, why: str) -> ConnectionLost:
     return ConnectionLost(
         f"{address}: the connection is lost ({why}) while {what}; check that the instrument is on and its cable"
     )
+
+
+def split_errors(answer: str) -> list[str]:
+    """Split `-222,"Data out of range",-113,"Undefined header"` into its errors; "0,..." is none."""
+    found: list[str] = []
+    rest = answer.strip()
+    while rest:
+        code, _, rest = rest.partition(",")
+        rest = rest.strip()
+        text = ""
+        if rest.startswith('"'):
+            text, _, rest = rest[1:].partition('"')
+            rest = rest.lstrip(", ")
+        if code.strip().lstrip("+") != "0":
+            found.append(f'{code.strip()}, "{text}"')
+    return found

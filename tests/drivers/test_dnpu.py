@@ -427,10 +427,10 @@ def test_wiring_that_cannot_work_is_refused() -> None:
 
 def test_a_view_names_what_is_wrong() -> None:
     chip, _, _ = fake_chip()
-    with pytest.raises(ShapeError, match="no electrode e9; there are e1, e2, e3"):
+    with pytest.raises(ShapeError, match="no channel e9; there are e1, e2, e3"):
         chip.with_inputs(["e9"])
     for names in ([], ["e1", "e1"]):
-        with pytest.raises(ShapeError, match="different electrodes"):
+        with pytest.raises(ShapeError, match="different channels"):
             chip.with_inputs(names)
     view = chip.with_inputs(["e3", "e1"])
     assert (view.inputs.names, view.controls.names) == (("e3", "e1"), ("e2",))

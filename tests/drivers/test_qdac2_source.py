@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from qcodes_contrib_drivers.drivers.QDevil.QDAC2 import QDac2
 
 from drivers.errors import InstrumentError, InstrumentTimeout
-from drivers.qdac2_source import Qdac2Source, _split, toward_zero
+from drivers.qdac2_source import Qdac2Source, toward_zero
+from drivers.visa import split_errors
 from tests.drivers.recording import Recording
 
 IDENTITY = "QDevil, QDAC-II, 123, 9-1.21"
@@ -201,11 +202,11 @@ def test_rounding_to_32_bits_is_never_away_from_zero(values: list[float]) -> Non
     np.testing.assert_allclose(rounded, volts, rtol=2e-7, atol=1e-37)
 
 
-def test_error_queues_are_split() -> None:
-    assert _split(CLEAN) == []
-    assert _split('+0,"No error"') == []
-    assert _split('-222,"Data out of range; 3, 4",-113,"Undefined header"') == [
+def test_error_queues_aresplit_errors() -> None:
+    assert split_errors(CLEAN) == []
+    assert split_errors('+0,"No error"') == []
+    assert split_errors('-222,"Data out of range; 3, 4",-113,"Undefined header"') == [
         '-222, "Data out of range; 3, 4"',
         '-113, "Undefined header"',
     ]
-    assert _split("-100") == ['-100, ""']
+    assert split_errors("-100") == ['-100, ""']
