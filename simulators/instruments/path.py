@@ -70,6 +70,10 @@ class Path:
         """The value at one instant."""
         return float(np.interp(instant, self._times, self._values))
 
+    def along(self, times_s: Array) -> Array:
+        """The values at many instants."""
+        return np.interp(times_s, self._times, self._values)
+
     def cut(self, instant: float) -> float:
         """Forget the plan after `instant` and hold the value there, which is returned."""
         value = self.at(instant)
@@ -98,11 +102,14 @@ class Path:
 
     def knots(self, start_s: float, stop_s: float) -> Knots:
         """The corners that describe the path from `start_s` to `stop_s`, both ends included."""
-        first = int(np.searchsorted(self._times, start_s, side="right"))
-        last = int(np.searchsorted(self._times, stop_s, side="left"))
-        times = np.concatenate(([start_s], self._times[first:last], [stop_s]))
-        values = np.concatenate(([self.at(start_s)], self._values[first:last], [self.at(stop_s)]))
-        opens = np.concatenate(([True], self._opens[first:last], [True]))
+        first, last = self._times.searchsorted(start_s, "right"), self._times.searchsorted(stop_s, "left")
+        inside = slice(1, 1 + max(int(last - first), 0))
+        times, values = np.empty(inside.stop + 1), np.empty(inside.stop + 1)
+        opens = np.ones(inside.stop + 1, dtype=bool)
+        times[0], times[-1] = start_s, stop_s
+        times[inside] = self._times[first:last]
+        values[0], values[-1] = np.interp(times[[0, -1]], self._times, self._values)
+        values[inside], opens[inside] = self._values[first:last], self._opens[first:last]
         return Knots(times, values, opens)
 
     def resting(self, start_s: float) -> float | None:

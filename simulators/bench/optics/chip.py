@@ -1,22 +1,21 @@
 """A photonic chip on a bench: voltages and a laser's light go in, light comes out of its ports."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from simulators.bench.optics.courses import Courses
-from simulators.bench.optics.pieces import MEMORY, Pieces
-from simulators.bench.optics.warmth import felt_powers
+from simulators.bench.optics.courses import Courses, Restless, Source
+from simulators.bench.optics.pieces import Pieces
+from simulators.bench.optics.warmth import MEMORY, Warmth
 from simulators.errors import BenchError
 from simulators.instruments.path import Array
-from simulators.instruments.terminals import Dark, Light, Terminals, VoltageSource
+from simulators.instruments.terminals import Dark, Grounded, Light, Resting, Terminals, VoltageSource
 
 if TYPE_CHECKING:
     from simulators.models.mesh import PhotonicSpecimen
 
-_QUICK = 0.25
-"""What moves within so many time constants is quicker than heat."""
+_STEP_S = 50e-6
+"""A modulator that takes longer to move is looked at in steps."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +44,19 @@ class OpticalChip:
 
     def __init__(self, specimen: "PhotonicSpecimen") -> None:
         self._specimen = specimen
-        layout = specimen.chip.mesh.layout
-        self._shifters = layout.shifters
-        self._modulators = tuple(f"m{port}" for port in range(layout.ports))
-        self._sources: dict[str, VoltageSource] = {}
+        layout, bank = specimen.chip.mesh.layout, specimen.chip.heaters
+        self._shifters, self._inputs = layout.shifters, tuple(f"m{port}" for port in range(layout.ports))
+        heaters: list[Source] = [Grounded() for _ in self._shifters]
+        self._modulators: list[Source] = [Grounded() for _ in self._inputs]
+        self._warmth = Warmth(heaters, specimen.powers, specimen.thermal_s)
         self._light: Light = Dark()
-        self._lit = False
-        heaters = specimen.chip.heaters
-        cold = zip(heaters.resistance_ohm.tolist(), heaters.rise_per_W.tolist(), strict=True)
+        self._wired: set[str] = set()
+        resistors = zip(bank.resistance_ohm.tolist(), bank.rise_per_W.tolist(), strict=True)
         self.terminals = Terminals(
-            driven={name: self._socket(name) for name in (*self._shifters, *self._modulators)},
-            input_loads={name: HeaterLoad(*facts) for name, facts in zip(self._shifters, cold, strict=True)},
+            driven=self._sockets(self._shifters, heaters) | self._sockets(self._inputs, self._modulators),
+            input_loads={
+                name: HeaterLoad(*facts) for name, facts in zip(self._shifters, resistors, strict=True)
+            },
             light_inputs={"light": self._shine},
             light_outputs={f"out{port}": _PortLight(self, port) for port in range(layout.ports)},
             groups={"shifters": self._shifters},
@@ -68,56 +69,47 @@ class OpticalChip:
 
     def check(self) -> None:
         """Raise BenchError for a heater or a modulator that nothing drives, or a chip without light."""
-        for kind, names in (("heater", self._shifters), ("modulator", self._modulators)):
+        for kind, names in (("heater", self._shifters), ("modulator", self._inputs)):
             for name in names:
-                if name not in self._sources:
+                if name not in self._wired:
                     raise BenchError(
                         f"{kind} chip.{name} is not wired; drive it with a wire such as 'dac.1 -> chip.{name}',"
                         f" or let it rest at 0 V: 'chip.{name} -> ground'"
                     )
-        if not self._lit:
+        if "light" not in self._wired:
             raise BenchError("the chip has no light; add a wire such as 'laser.output -> chip.light'")
 
     def port_means(self, port: int, starts_s: Array, stops_s: Array) -> Array:
         """Mean power (window,) in W that comes out of a port, over each window."""
-        first_s, last_s = float(starts_s[0]), float(stops_s[-1])
-        step_s = _QUICK * self._specimen.thermal_s
-        felt_since_s = max(first_s - self.memory_s, 0.0)
-        heaters = Courses([self._sources[name] for name in self._shifters], felt_since_s, last_s, step_s)
-        modulators = Courses([self._sources[name] for name in self._modulators], first_s, last_s, step_s)
-        pieces = Pieces.of(starts_s, stops_s, heaters, modulators, self._specimen.thermal_s)
+        span_s = float(starts_s[0]), float(stops_s[-1])
+        warming = self._warmth.during(*span_s)
+        modulators = Courses(self._modulators, *span_s, _STEP_S)
+        pieces = Pieces.of(starts_s, stops_s, warming.moves_s, modulators, self._specimen.thermal_s)
         asked_s = pieces.instants_s
-        shares = self._specimen.shares(modulators.at(asked_s), self._felt(heaters, asked_s), asked_s)
+        shares = self._specimen.shares(modulators.at(asked_s), warming.felt_W(asked_s), asked_s)
         return pieces.means(self._light.means(pieces.begins_s, pieces.ends_s), shares[:, port])
 
     def wavelength_m(self, instant: float) -> float:
         """See `Light.wavelength_m`."""
         return self._light.wavelength_m(instant)
 
-    def _felt(self, heaters: Courses, asked_s: Array) -> Array:
-        """Powers (time, H) in W that are felt at rising instants."""
-        if heaters.rest:
-            return self._specimen.powers(heaters.at(asked_s))
-        times_s = np.unique(np.concatenate((asked_s, heaters.corners_s)))
-        felt_W = felt_powers(times_s, heaters.at(times_s), self._specimen.powers, self._specimen.thermal_s)
-        return felt_W[np.searchsorted(times_s, asked_s)]
+    def _sockets(
+        self, names: tuple[str, ...], sources: list[Source]
+    ) -> dict[str, Callable[[VoltageSource], None]]:
+        """What takes the wires of several terminals and puts what drives them into `sources`."""
 
-    def _socket(self, name: str) -> "_Socket":
-        return _Socket(self._sources, name)
+        def socket(k: int, name: str) -> Callable[[VoltageSource], None]:
+            def take(source: VoltageSource) -> None:
+                sources[k] = source if isinstance(source, Resting) else Restless(source)
+                self._wired.add(name)
+
+            return take
+
+        return {name: socket(k, name) for k, name in enumerate(names)}
 
     def _shine(self, light: Light) -> None:
-        self._light, self._lit = light, True
-
-
-@dataclass(frozen=True)
-class _Socket:
-    """What takes the wire of one heater or modulator."""
-
-    sources: dict[str, VoltageSource]
-    name: str
-
-    def __call__(self, source: VoltageSource) -> None:
-        self.sources[self.name] = source
+        self._light = light
+        self._wired.add("light")
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,33 @@
 """The voltages of many sources over one span of time, most of which rest."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from simulators.instruments.path import Array
+from simulators.instruments.path import Array, Knots
 from simulators.instruments.terminals import Resting, VoltageSource
+
+
+class Source(VoltageSource, Resting, Protocol):
+    """A source that can be asked whether it rests."""
+
+
+@dataclass
+class Restless:
+    """A `Source` of one that cannot be asked, and is looked at closely every time."""
+
+    source: VoltageSource
+    noise_V: float = 0.0
+
+    def knots(self, start_s: float, stop_s: float) -> Knots:
+        """See `VoltageSource.knots`."""
+        return self.source.knots(start_s, stop_s)
+
+    def resting_V(self, start_s: float, stop_s: float) -> None:
+        """See `Resting.resting_V`."""
+
 
 _STEP_V = 0.5
 """No voltage moves further between two instants of `moves_s`, unless it is quick."""
@@ -22,18 +44,16 @@ class Courses:
         corners_s: those between both ends of the span: between two of them every voltage is a straight line.
     """
 
-    def __init__(
-        self, sources: Sequence[VoltageSource], start_s: float, stop_s: float, step_s: float
-    ) -> None:
+    def __init__(self, sources: Sequence[Source], start_s: float, stop_s: float, step_s: float) -> None:
         held_V: list[float] = []
         moves_s: list[Array] = []
         self._moving: list[tuple[int, Array, Array]] = []
         for k, source in enumerate(sources):
-            rest_V = source.resting_V(start_s, stop_s) if isinstance(source, Resting) else None
+            rest_V = source.resting_V(start_s, stop_s)
             if rest_V is None:
                 times_s, volts, _ = source.knots(start_s, stop_s)
                 rest_V = float(volts[0])
-                if np.any(volts != rest_V):
+                if (volts != rest_V).any():
                     self._moving.append((k, times_s, volts))
                     moves_s.append(_instants(times_s, volts, step_s))
             held_V.append(rest_V)
@@ -58,13 +78,12 @@ class Courses:
 
 def _instants(times_s: Array, volts: Array, step_s: float) -> Array:
     """Where one source begins or ends to move, and the instants in between."""
-    moves_V = np.abs(np.diff(volts))
-    rows = np.flatnonzero(moves_V)
-    lengths_s = np.diff(times_s)[rows]
-    counts = np.maximum(np.ceil(np.minimum(moves_V[rows] / _STEP_V, lengths_s / step_s)), 1.0)
-    shares = [np.arange(1, count + 1) / count for count in counts.tolist()]
+    moves_V = np.abs(volts[1:] - volts[:-1])
+    rows = moves_V.nonzero()[0]
+    begins_s, ends_s = times_s[rows], times_s[rows + 1]
+    counts = np.ceil(np.minimum(moves_V[rows] / _STEP_V, (ends_s - begins_s) / step_s)).astype(int)
     inner_s = [
-        start_s + length_s * share
-        for start_s, length_s, share in zip(times_s[rows].tolist(), lengths_s.tolist(), shares, strict=True)
+        np.linspace(begins_s[k], ends_s[k], counts[k], endpoint=False)
+        for k in (counts > 1).nonzero()[0].tolist()
     ]
-    return np.concatenate((times_s[rows], *inner_s))
+    return np.concatenate((begins_s, ends_s, *inner_s))

@@ -7,11 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from simulators.bench.optics.courses import Courses
+from simulators.bench.optics.warmth import MEMORY
 from simulators.instruments.path import Array
 
-MEMORY = 20.0
-"""Time constants after which a heater has forgotten: exp(-20) = 2e-9."""
-_AFTER = np.array([0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 9.0, 13.0, MEMORY])
+_AFTER = np.array([0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 9.0, MEMORY])
 """Where what follows a move is cut, in time constants."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(4)
 
@@ -40,21 +39,21 @@ class Pieces:
 
     @classmethod
     def of(
-        cls, starts_s: Array, stops_s: Array, heaters: Courses, modulators: Courses, thermal_s: float
+        cls, starts_s: Array, stops_s: Array, moves_s: Array, modulators: Courses, thermal_s: float
     ) -> Self:
-        """Cut windows (window,) that follow one another where the sources and the warmth bend."""
-        if heaters.rest and modulators.rest:
+        """Cut windows (window,) that follow one another where modulators move, and where heaters do, and after."""
+        if len(moves_s) == 0 and modulators.rest:
             n = np.arange(len(starts_s))
             middles_s = 0.5 * (starts_s + stops_s)
             return cls(starts_s, stops_s, middles_s, n, np.ones(len(n)), n, stops_s - starts_s)
         cuts_s = np.unique(
-            np.concatenate((starts_s, stops_s, modulators.moves_s, _cooling(heaters.moves_s, thermal_s)))
+            np.concatenate((starts_s, stops_s, modulators.moves_s, _cooling(moves_s, thermal_s)))
         )
         middles_s = 0.5 * (cuts_s[1:] + cuts_s[:-1])
         windows = np.searchsorted(starts_s, middles_s, side="right") - 1
         inside = (windows >= 0) & (middles_s < stops_s[np.maximum(windows, 0)])
         begins_s, ends_s, windows = cuts_s[:-1][inside], cuts_s[1:][inside], windows[inside]
-        moving = _warming(begins_s, heaters.moves_s, thermal_s) | np.any(
+        moving = _warming(begins_s, moves_s, thermal_s) | np.any(
             modulators.at(begins_s) != modulators.at(ends_s), axis=1
         )
         nodes = np.where(moving[:, None], _NODES, 0.0)

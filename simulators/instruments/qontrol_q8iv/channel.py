@@ -7,7 +7,7 @@ import numpy as np
 
 from simulators.clock import VirtualClock
 from simulators.instruments.loads import Loads
-from simulators.instruments.path import Knots, Path, staircase
+from simulators.instruments.path import Knots, Path
 
 VFULL, IFULL = 12.0, 24e-3
 """Full scale in V and A (qontrol 1.1.20, properties of the Q8iv)."""
@@ -129,11 +129,12 @@ class OutputChannel:
             self._trips(error)
 
     def _move(self, volts: float) -> None:
+        if volts == self._path.final:
+            return
         now = self._clock.now
-        if volts != self._path.final:
-            value = self._path.cut(now)
-            corners = staircase(now, value, np.array([volts]), 1.0, _SLEW_V_PER_S, _SHORTEST_S)
-            self._path.extend(corners.times_s, corners.values, corners.opens)
+        value = self._path.cut(now)
+        move_s = max(abs(volts - value) / _SLEW_V_PER_S, _SHORTEST_S)
+        self._path.extend(np.array([now, now + move_s]), np.array([value, volts]), np.array([True, False]))
         self._path.prune(min(now, self.keep_from()) - _MEMORY_S)
 
     # Measuring --------------------------------------------------------------------------------------------

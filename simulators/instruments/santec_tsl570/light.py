@@ -140,11 +140,11 @@ class LaserLight:
         """Mean power over each window but for the intensity noise."""
         ends = float(starts_s[0]), float(stops_s[-1])
         middles_s = 0.5 * (starts_s + stops_s)
-        wavelengths_m = self.tuning.knots(*ends).at(middles_s)
-        watts = np.minimum(self._level_W.knots(*ends).at(middles_s), self.available_W(wavelengths_m))
+        wavelengths_m = self.tuning.along(middles_s)
+        watts = np.minimum(self._level_W.along(middles_s), self.available_W(wavelengths_m))
         watts = watts * self._gate.knots(*ends).means(starts_s, stops_s)
         ripple = _RIPPLE * np.sin(2.0 * np.pi * wavelengths_m / _RIPPLE_M + self._ripple_phase)
-        cold = _COLD_POWER * (1.0 - self._warmth.knots(*ends).at(middles_s))
+        cold = _COLD_POWER * (1.0 - self._warmth.along(middles_s))
         return watts * (1.0 + self._power_error + ripple + cold + _DRIFT * self._drift(middles_s, 0))
 
     def _drift(self, instants_s: Array, which: int) -> Array:
