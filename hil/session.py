@@ -133,8 +133,20 @@ def open_session(
     progress: Progress | None = None,
     *,
     new: bool = True,
+    beside: Path | None = None,
+    label: str = "",
+    **manifest: Any,
 ) -> Iterator[Session[Experiment, Bench]]:
     """Open the run folder `target`, or begin a run from the experiment file `target` where `new` allows it.
+
+    Args:
+        kind: which commands work on it.
+        target: the experiment file, or the run's folder.
+        progress: who is told.
+        new: whether a run may be begun.
+        beside: the folder for a new run, instead of the experiment's.
+        label: added to a new run's name.
+        manifest: more fields of a new run's manifest.
 
     Raises ConfigError for files that cannot be used, NotARun for a folder without a run, StepError for what
     belongs to another kind of chip.
@@ -152,7 +164,8 @@ def open_session(
     bench_path = (path.parent / experiment.bench).resolve()
     bench = load_chip_bench(bench_path, kind.bench)
     kind.check(experiment, bench, path)
-    with _begun(experiment, path, bench_path) as store, Interrupts() as interrupts:
+    runs = beside or path.parent / experiment.runs
+    with _begun(experiment, path, bench_path, runs, label, manifest) as store, Interrupts() as interrupts:
         copy = store.folder / "bench.yaml"  # says the same, whatever folder it is read from
         yield Session(kind, store, experiment, load(copy, kind.bench), copy, shown, interrupts)
 
@@ -166,15 +179,24 @@ def _check_kind(kind: Kind[Any, Any], target: Path, file: Path) -> None:
         )
 
 
-def _begun(experiment: ExperimentBase, path: Path, bench_path: Path) -> RunStore:
-    folder = _folder(path.parent / experiment.runs, experiment.name)
+def _begun(
+    experiment: ExperimentBase,
+    path: Path,
+    bench_path: Path,
+    runs: Path,
+    label: str,
+    manifest: Mapping[str, Any],
+) -> RunStore:
+    name = f"{experiment.name}-{label}" if label else experiment.name
+    folder = _folder(runs, name)
     try:
         return RunStore.create(
             folder,
-            name=experiment.name,
+            name=name,
             seed=experiment.seed,
             files={EXPERIMENT: path, "bench.yaml": _standing_alone(bench_path)},
             bench_path=str(bench_path),
+            **manifest,
         )
     except RunError:
         raise

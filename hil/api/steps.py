@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from hil.config import mesh_experiment
+from hil.config.experiment_file import format_of
 from hil.outcome import Outcome
 from hil.progress import Progress
 from hil.session import open_session
@@ -53,6 +55,10 @@ def verify(target: Target, progress: Progress | None = None) -> Outcome:
 
 def report(target: Target, progress: Progress | None = None) -> Outcome:
     """Write a run's report from what it holds so far."""
+    if format_of(Path(target)) == mesh_experiment.FORMAT:
+        from hil.api.mesh import report_mesh
+
+        return report_mesh(target, progress)
     from hil.steps.report import report as step
 
     return _run(target, progress, step)

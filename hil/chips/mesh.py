@@ -24,7 +24,7 @@ from hil.mesh.session import MeshSession
 LASERS: dict[str, Callable[[Any], Laser]] = {"SantecTSL570": lambda laser: laser}
 SOURCES: dict[str, Callable[[Any], VoltageSourceArray]] = {"QDac2": lambda source: Qdac2Source(source, None)}
 HEATERS: dict[str, Callable[[Any], HeaterSource]] = {"QontrolQ8iv": lambda chain: chain}
-METERS = "Thorlab_PM100D"
+METERS = ("PM100D", "Thorlab_PM100D")
 """Which adapter serves a driver, by its class name."""
 
 
@@ -75,7 +75,7 @@ def instruments(bench: MeshBench, station: Station) -> MeshInstruments:
 
 def _meters(chip: MeshSection, station: Station) -> PowerMeterArray:
     consoles = [
-        adapter("meters", {METERS: lambda meter: meter}, station.components[name])
+        adapter("meters", dict.fromkeys(METERS, lambda meter: meter), station.components[name])
         for name in chip.meters.instruments
     ]
     return Pm100dArray(consoles, wavelength_m=chip.laser.wavelength)

@@ -20,6 +20,7 @@ _BY_NAME = {
     "PlanError": USAGE,
     "RecordingError": USAGE,
     "ModelFileError": USAGE,
+    "WrongChip": USAGE,
 }
 
 

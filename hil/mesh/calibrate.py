@@ -1,18 +1,20 @@
 """Run the stages of a mesh's calibration on the chip, keep every block of readings, and record the result."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 
 from calibration.device import Device
 from calibration.mesh import MeshCalibration, Stage
+from hil.errors import StepError
 from hil.mesh.design import design
 from hil.mesh.records import Records
 from hil.mesh.session import MeshSession
 from hil.mesh.stages import stages_of
 
+DEPLOYS = "deploys"
+"""The field of a run's manifest that says that it is a deployment."""
 RECORD = "record"
 """The step that keeps the finished calibration, and the folder in the run that holds it."""
 
@@ -24,20 +26,22 @@ def calibrate(session: MeshSession) -> None:
     """
     from hil.chips.mesh import connect
 
+    if DEPLOYS in session.store.manifest:
+        raise StepError(
+            f"{session.folder} is a deployment, which is not gone on with; run hil deploy again, "
+            "or hil calibrate with the experiment file"
+        )
     stages = stages_of(session.experiment, session.bench.chip)
     torch.set_num_threads(1)
     if any(session.status(stage.name) != "done" for stage in stages):
-        with ExitStack() as stack:
-            device = stack.enter_context(connect(session))
-            calibrate_on(session, device, device.identity, stages)
+        with connect(session) as device:
+            calibrate_on(session, device, stages)
     keep_record(session, stages)
 
 
-def calibrate_on(
-    session: MeshSession, device: Device, identity: dict[str, str], stages: Sequence[Stage]
-) -> None:
+def calibrate_on(session: MeshSession, device: Device, stages: Sequence[Stage]) -> None:
     """The stages that are not done yet, on a device that is connected."""
-    known = MeshCalibration.blank(identity, design(session.bench.chip))
+    known = MeshCalibration.blank(device.identity, design(session.bench.chip))
     for stage in stages:
         session.checkpoint()
         if session.status(stage.name) == "done":
@@ -72,7 +76,7 @@ def _run(session: MeshSession, stage: Stage, device: Device, start: MeshCalibrat
         for block in stage.run(device, start, known):
             now = device.cost
             spent = {
-                "readings": now.samples - before.samples,
+                "readings": now.readings - before.readings,
                 "chip_time_s": now.chip_time_s - before.chip_time_s,
             }
             blocks.append(block.name, block.arrays, spent)

@@ -1,0 +1,138 @@
+"""The matrix that is to be put on a mesh: read from a file, checked, and brought to the mesh's size."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import block_diag, svd
+from scipy.stats import unitary_group
+
+from hil.errors import ConfigError
+
+Matrix = npt.NDArray[np.complex128]
+_UNITARY = 1e-6
+_MOST = 128
+"""Ports of the largest mesh."""
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A unitary of the mesh's size, and how it came to be.
+
+    Attributes:
+        unitary: (N, N).
+        source: where the matrix is from, in words.
+        wanted: shape of the matrix that was given; it is the upper left part, over `scale`.
+        scale: by which the matrix was divided so that light can do it; 1 for a unitary.
+        notes: what was done to it, in sentences.
+    """
+
+    unitary: Matrix
+    source: str
+    wanted: tuple[int, int]
+    scale: float = 1.0
+    notes: tuple[str, ...] = ()
+
+
+def haar(ports: int, seed: int) -> Target:
+    """A random unitary, evenly distributed."""
+    rng = np.random.default_rng(seed)
+    unitary = unitary_group.rvs(ports, random_state=rng) if ports > 1 else np.eye(1)
+    return Target(np.asarray(unitary, dtype=np.complex128), f"Haar-random, seed {seed}", (ports, ports))
+
+
+def read_target(path: Path, ports: int) -> Target:
+    """The matrix in a .npy or .safetensors file, for a mesh of so many ports.
+
+    A smaller unitary is padded with ones. Any other matrix (m, n) is divided by its largest singular value if that
+    is above 1, and made the upper left part of a unitary (Halmos, Summa Brasil. Math. 2, 125 (1950)), which takes
+    m + n ports. Raises ConfigError for a file that is no matrix, or one that does not fit.
+    """
+    matrix = _read(path)
+    m, n = matrix.shape
+    if max(m, n) > ports:
+        raise ConfigError(
+            f"{path}: a matrix of {m} x {n} is larger than the mesh of {ports} ports; split it into blocks of "
+            f"{ports} x {ports}, or smaller ones"
+        )
+    source, notes = f"{path.name}, {m} x {n}", []
+    if m == n and np.linalg.norm(matrix.conj().T @ matrix - np.eye(m)) < _UNITARY * m:
+        unitary, scale = matrix, 1.0
+    else:
+        if m + n > ports:
+            raise ConfigError(
+                f"{path}: the matrix of {m} x {n} is not unitary; a mesh can do it as a part of a unitary of "
+                f"{m + n} ports, and this one has {ports}: use the unitary factors of its singular value "
+                "decomposition, one after the other"
+            )
+        scale = max(1.0, float(np.linalg.norm(matrix, 2)))
+        unitary = _dilated(matrix / scale)
+        notes.append(
+            f"it is not unitary: it is made a part of a unitary of {m + n} ports"
+            + (f", divided by {scale:.6g}" if scale > 1.0 else "")
+        )
+    if len(unitary) < ports:
+        notes.append(f"padded from {len(unitary)} to {ports} ports: the others pass straight through")
+        unitary = block_diag(unitary, np.eye(ports - len(unitary)))
+    return Target(np.asarray(unitary, dtype=np.complex128), source, (m, n), scale, tuple(notes))
+
+
+def _dilated(contraction: Matrix) -> Matrix:
+    """The unitary of which a contraction (m, n) is the upper left part."""
+    m, n = contraction.shape
+    left, right = (
+        np.eye(m) - contraction @ contraction.conj().T,
+        np.eye(n) - contraction.conj().T @ contraction,
+    )
+    whole = np.block([[contraction, _root(left)], [_root(right), -contraction.conj().T]])
+    # rounding near singular values of 1 leaves it a little off; the nearest unitary is exact
+    u, _, vh = svd(whole)
+    return np.asarray(u @ vh, dtype=np.complex128)
+
+
+def _root(positive: Matrix) -> Any:
+    values, vectors = np.linalg.eigh(positive)
+    return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.conj().T
+
+
+def _read(path: Path) -> Matrix:
+    try:
+        if path.suffix == ".npy":
+            values: Any = np.load(path, mmap_mode="r", allow_pickle=False)
+        elif path.suffix == ".safetensors":
+            values = _tensor(path)
+        else:
+            raise ConfigError(f"{path}: a matrix is read from .npy or .safetensors; save it as one of them")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever a foreign file makes its reader say
+        raise ConfigError(f"{path} holds no matrix that can be read: {error}") from None
+    if getattr(values, "ndim", 0) != 2 or values.dtype.kind not in "fiuc" or not values.size > 0:
+        shape, kind = getattr(values, "shape", None), getattr(values, "dtype", None)
+        raise ConfigError(
+            f"{path}: shape {shape} of {kind} is no matrix of numbers; give a real or complex one"
+        )
+    if max(values.shape) > _MOST:
+        raise ConfigError(f"{path}: a matrix of {values.shape} is larger than any mesh ({_MOST} ports)")
+    matrix = np.array(values, dtype=np.complex128)
+    if not np.isfinite(matrix).all():
+        raise ConfigError(f"{path}: the matrix holds numbers that are not finite")
+    return matrix
+
+
+def _tensor(path: Path) -> Any:
+    """The one tensor of a file, or its `real` and `imag` together."""
+    from safetensors.numpy import load_file
+
+    tensors = load_file(path)
+    if set(tensors) == {"real", "imag"}:
+        return tensors["real"] + 1j * tensors["imag"]
+    if len(tensors) != 1:
+        raise ConfigError(
+            f"{path} holds {len(tensors)} tensors ({', '.join(sorted(tensors))}); keep one, or real and imag"
+        )
+    return next(iter(tensors.values()))
