@@ -1,15 +1,13 @@
 """Look at a bench without driving anything."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from qcodes.instrument import VisaInstrument
 
-from calibration.errors import CalibrationError
 from calibration.sampling.duty import duty
 from drivers.envelope import SafetyEnvelope
 from drivers.errors import DriverError, EnvelopeError
@@ -17,57 +15,31 @@ from drivers.hardware import Timing
 from drivers.layout import build_envelope
 from drivers.roles import Digitizer, VoltageSourceArray
 from hil.chips.dnpu import electrodes, joint_limits, readout, roles
-from hil.cli.exit_codes import INSTRUMENT, OK, SAFETY, USAGE
+from hil.cli.exit_codes import SAFETY, USAGE
 from hil.config import BenchFile, ExperimentFile, load_experiment
-from hil.config.bench import RackFile, load_rack
+from hil.config.bench import MeshBench, RackFile, load_rack
 from hil.config.dnpu_chip import DnpuSection
 from hil.connection import identity_of, open_station
 from hil.feasible import check_feasible, check_together
+from hil.findings import CheckResult, Item, attempt
 from hil.plans import sampled_channels, sampling_plan
-
-
-@dataclass(frozen=True)
-class Item:
-    """One thing that was looked at."""
-
-    what: str
-    ok: bool
-    finding: str
-    exit_code: int = OK
-
-
-@dataclass
-class CheckResult:
-    """What was found; `exit_code` is that of the first thing that is not right."""
-
-    items: list[Item] = field(default_factory=list)
-    summary: str = "nothing was driven"
-
-    @property
-    def ok(self) -> bool:
-        """Whether a session may start."""
-        return all(item.ok for item in self.items)
-
-    @property
-    def exit_code(self) -> int:
-        """0, or what the first failure stands for."""
-        return next((item.exit_code for item in self.items if not item.ok), OK)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The same as plain values, for JSON."""
-        return {"ok": self.ok, "summary": self.summary, "items": [asdict(item) for item in self.items]}
 
 
 def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResult:
     """Connect, identify, self-test, compare limits and dry-run the plan of `experiment`.
 
     Only questions are sent, and the digitizer's own settings: no output of the source moves. A rack without
-    a chip is opened and asked who is there. Without
-    `experiment`, experiment.yaml beside the bench file is taken if there is one. Raises ConfigError for files
-    that cannot be used; what the instruments say is in the result.
+    a chip is opened and asked who is there. Without `experiment`, experiment.yaml beside the bench file, or
+    mesh.yaml for a mesh, is taken if there is one. Raises ConfigError for files that cannot be used; what the
+    instruments say is in the result.
     """
     path = Path(bench)
     rack = load_rack(path)
+    mesh = MeshBench.of(rack)
+    if mesh is not None:
+        from hil.mesh.check import check_mesh
+
+        return check_mesh(mesh, path, Path(experiment) if experiment is not None else None)
     description = BenchFile.of(rack)
     if description is None:
         return _check_rack(rack, path)
@@ -79,10 +51,10 @@ def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResul
     result = CheckResult([Item("files", True, f"{path}" + (f", {plan_path}" if settings else ""))])
     result.items += _on_paper(description, settings)
     with ExitStack() as stack:
-        found, station = _attempt("connection", lambda: stack.enter_context(open_station(description, path)))
+        found, station = attempt("connection", lambda: stack.enter_context(open_station(description, path)))
         result.items.append(found)
         if station is not None:
-            found, adapters = _attempt("adapters", lambda: roles(description, station), USAGE)
+            found, adapters = attempt("adapters", lambda: roles(description, station), USAGE)
             if adapters is None:
                 result.items.append(found)
                 return result
@@ -96,12 +68,12 @@ def _check_rack(rack: RackFile, path: Path) -> CheckResult:
     """A rack without a chip: its instruments are opened and asked who they are."""
     result = CheckResult([Item("files", True, str(path))])
     with ExitStack() as stack:
-        found, station = _attempt("connection", lambda: stack.enter_context(open_station(rack, path)))
+        found, station = attempt("connection", lambda: stack.enter_context(open_station(rack, path)))
         result.items.append(found)
         for name in rack.station.instruments if station is not None else ():
             instrument: Any = station.components[name]
             result.items.append(
-                _attempt(f"identity of {name}", lambda one=instrument: identity_of(one))[0]  # type: ignore[misc]
+                attempt(f"identity of {name}", lambda one=instrument: identity_of(one))[0]  # type: ignore[misc]
             )
     return result
 
@@ -116,7 +88,7 @@ def _on_paper(bench: BenchFile, experiment: ExperimentFile | None) -> Iterator[I
         f"at most {envelope.max_slew_V_per_s.max():g} V/s",
     )
     if experiment is not None:
-        yield _attempt("dry run", lambda: _dry_run(experiment, bench.chip, envelope, timing), USAGE)[0]
+        yield attempt("dry run", lambda: _dry_run(experiment, bench.chip, envelope, timing), USAGE)[0]
 
 
 def _dry_run(experiment: ExperimentFile, chip: DnpuSection, envelope: SafetyEnvelope, timing: Timing) -> str:
@@ -142,11 +114,11 @@ def _instruments(
         ("source", bench.chip.source, source),
         ("digitizer", bench.chip.digitizer, digitizer),
     ):
-        yield _attempt(f"identity of {name}", lambda i=instrument: _identity(i))[0]  # type: ignore[misc]
-        yield _attempt(f"errors of {name}", lambda i=instrument: _errors(i))[0]  # type: ignore[misc]
+        yield attempt(f"identity of {name}", lambda i=instrument: _identity(i))[0]  # type: ignore[misc]
+        yield attempt(f"errors of {name}", lambda i=instrument: _errors(i))[0]  # type: ignore[misc]
         if role == "digitizer":
             # a self-test may pulse outputs, so only an instrument that has none is asked for one
-            yield _attempt(f"self-test of {name}", lambda n=name: _self_test(station.components[n]))[0]  # type: ignore[misc]
+            yield attempt(f"self-test of {name}", lambda n=name: _self_test(station.components[n]))[0]  # type: ignore[misc]
 
 
 def _identity(instrument: VoltageSourceArray | Digitizer) -> str:
@@ -204,14 +176,5 @@ def _outputs(bench: BenchFile, source: VoltageSourceArray) -> Iterator[Item]:
             return "not at rest: " + ", ".join(f"{name} {volts:.4g} V" for name, volts in away.items())
         return "all electrodes at rest"
 
-    yield _attempt("limits of the source", limits, USAGE)[0]
-    yield _attempt("outputs", stand, SAFETY)[0]
-
-
-def _attempt(what: str, action: Callable[[], Any], code: int = INSTRUMENT) -> tuple[Item, Any]:
-    """Do something that may fail, and say how it came out."""
-    try:
-        found = action()
-    except (DriverError, CalibrationError, OSError, ValueError) as error:
-        return Item(what, False, str(error), code), None
-    return Item(what, True, found if isinstance(found, str) else "all instruments answer"), found
+    yield attempt("limits of the source", limits, USAGE)[0]
+    yield attempt("outputs", stand, SAFETY)[0]

@@ -13,9 +13,9 @@ from hil.cli.mesh_tables import is_mesh, mesh_cells, mesh_lines
 from hil.steps.session import STEPS
 
 if TYPE_CHECKING:
-    from hil.api.check import CheckResult
     from hil.api.instruments import InstrumentInfo
     from hil.coverage import Coverage
+    from hil.findings import CheckResult
     from hil.outcome import Outcome
     from hil.store.index import RunSummary
     from simulators.server import Doors

@@ -12,7 +12,8 @@ from scipy.stats import unitary_group
 from hil.errors import ConfigError
 
 Matrix = npt.NDArray[np.complex128]
-_UNITARY = 1e-6
+_UNITARY = 1e-4
+"""By how much U† U may be off the identity: single precision and training leave that much."""
 _MOST = 128
 """Ports of the largest mesh."""
 
@@ -58,8 +59,8 @@ def read_target(path: Path, ports: int) -> Target:
             f"{ports} x {ports}, or smaller ones"
         )
     source, notes = f"{path.name}, {m} x {n}", []
-    if m == n and np.linalg.norm(matrix.conj().T @ matrix - np.eye(m)) < _UNITARY * m:
-        unitary, scale = matrix, 1.0
+    if m == n and np.abs(matrix.conj().T @ matrix - np.eye(m)).max() < _UNITARY:
+        unitary, scale = _nearest_unitary(matrix), 1.0
     else:
         if m + n > ports:
             raise ConfigError(
@@ -87,8 +88,11 @@ def _dilated(contraction: Matrix) -> Matrix:
         np.eye(n) - contraction.conj().T @ contraction,
     )
     whole = np.block([[contraction, _root(left)], [_root(right), -contraction.conj().T]])
-    # rounding near singular values of 1 leaves it a little off; the nearest unitary is exact
-    u, _, vh = svd(whole)
+    return _nearest_unitary(whole)  # rounding near singular values of 1 leaves it a little off
+
+
+def _nearest_unitary(matrix: Matrix) -> Matrix:
+    u, _, vh = svd(matrix)
     return np.asarray(u @ vh, dtype=np.complex128)
 
 

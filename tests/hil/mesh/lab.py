@@ -1,0 +1,45 @@
+"""A small lab for tests: the example of a mesh, cut down to a few ports."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import hil
+
+QUICK: dict[str, Any] = {
+    "ports": {"repeats": 4},
+    "heaters": {"points": 4},
+    "sweeps": {"points": 12},
+    "crosstalk": {"settings": 8},
+    "twin": {"settings": 24, "steps": 60},
+    "verify": {"unitaries": 3, "drift_settings": 3},
+}
+
+
+def make_mesh_lab(
+    folder: Path, ports: int = 3, *, options: dict[str, Any] | None = None, **changes: Any
+) -> Path:
+    """Files for a calibration of seconds; returns the experiment file.
+
+    `options` are more of the emulated chip's, `changes` sections of the experiment.
+    """
+    hil.init("mesh", folder)
+    bench = yaml.safe_load((folder / "bench.yaml").read_text())
+    gone = [f"power{k}" for k in range(ports, 8)]
+    for name in gone:
+        del bench["station"]["instruments"][name], bench["emulator"]["instruments"][name]
+    bench["chip"]["layout"]["ports"] = ports
+    bench["chip"]["meters"]["instruments"] = [f"power{k}" for k in range(ports)]
+    shifters = ports * (ports - 1)
+    bench["emulator"]["chip"]["options"] |= {"ports": ports, **(options or {})}
+    bench["emulator"]["wires"] = [
+        "laser.output -> chip.light",
+        f"dac.1..{ports} -> chip.m0..{ports - 1}",
+        f"heaters.0..{shifters - 1} -> chip.shifters",
+        f"chip.out0..{ports - 1} -> power0..{ports - 1}.input",
+    ]
+    (folder / "bench.yaml").write_text(yaml.safe_dump(bench, sort_keys=False))
+    experiment = yaml.safe_load((folder / "mesh.yaml").read_text())
+    (folder / "mesh.yaml").write_text(yaml.safe_dump({**experiment, **QUICK, **changes}, sort_keys=False))
+    return folder / "mesh.yaml"
