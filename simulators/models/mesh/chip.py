@@ -39,5 +39,5 @@ class PhotonicChip(Model):
 
     def shares(self, inputs: Tensor, phases: Tensor) -> Tensor:
         """Shares (..., N) of the laser's power at the detectors, for phases (..., 2 M) that the heaters add."""
-        fields = self.mesh.propagate(self.modulators(inputs), phases)
+        fields = self.mesh(self.modulators(inputs), phases)
         return self.port_transmission * (fields.real.square() + fields.imag.square())

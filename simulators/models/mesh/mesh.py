@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from simulators.models.mesh.layout import MeshLayout
 from simulators.models.mesh.mzi import mzi_elements
+from simulators.models.mesh.paths import Paths
+
+_TREE_PORTS = 96  # on more ports than these, dense products cost more than the columns one by one
 
 
 class Mesh(nn.Module):
@@ -41,29 +44,38 @@ class Mesh(nn.Module):
         theta, phi = (self.phase_offset + phases).tensor_split(2, dim=-1)
         return mzi_elements(theta, phi, self.splitter_in, self.splitter_out, self.transmission)
 
+    def forward(self, fields: Tensor, phases: Tensor) -> Tensor:
+        """Fields (..., N) after the mesh for `fields` (..., N) before it, by the path that is cheaper.
+
+        That is `matrix` where at least N inputs share each setting of the phases, `propagate` otherwise.
+        """
+        n, lead = self.layout.ports, phases.shape[:-1]
+        if fields.ndim > 1 and fields.shape[-2] >= n and (not lead or lead[-1] == 1):
+            matrix = self.matrix(phases if not lead else phases[..., 0, :])
+            return fields.to(matrix.dtype) @ matrix.mT
+        return self.propagate(fields, phases)
+
     def propagate(self, fields: Tensor, phases: Tensor) -> Tensor:
         """Fields (..., N) after the mesh for `fields` (..., N) before it, column by column.
 
         For inputs that have phases of their own; `matrix` is cheaper where many inputs share theirs.
         """
-        each = self.elements(phases)
-        fields = fields.to(each.dtype)
-        first = 0
-        for rows in self.layout.columns:
-            mzis = each[..., first : first + len(rows), :, :]
-            first += len(rows)
-            through = fields[..., rows[0] : rows[0] + 2 * len(rows)]
-            pairs = through.reshape(*through.shape[:-1], len(rows), 2)
-            mixed = (mzis @ pairs[..., None])[..., 0].flatten(-2)
-            above, below = fields[..., : rows[0]], fields[..., rows[0] + 2 * len(rows) :]
-            lead = mixed.shape[:-1]
-            fields = torch.cat((above.expand(*lead, -1), mixed, below.expand(*lead, -1)), dim=-1)
-        return fields * torch.polar(torch.ones_like(self.output_offset), self.output_offset)
+        elements = self.elements(phases)
+        fields = Paths.for_layout(self.layout, elements.device).propagate(elements, fields.to(elements.dtype))
+        return fields * self._output
 
     def matrix(self, phases: Tensor) -> Tensor:
-        """The mesh's matrix (..., N, N): fields out = matrix @ fields in."""
-        one = torch.eye(self.layout.ports, dtype=phases.dtype, device=phases.device)
-        return self.propagate(one, phases[..., None, :]).mT
+        """The mesh's matrix (..., N, N): fields out = matrix @ fields in, by the path that is cheaper."""
+        n = self.layout.ports
+        if n > _TREE_PORTS:
+            one = torch.eye(n, dtype=phases.dtype, device=phases.device)
+            return self.propagate(one, phases[..., None, :]).mT
+        elements = self.elements(phases)
+        return self._output[:, None] * Paths.for_layout(self.layout, elements.device).matrix(elements)
+
+    @property
+    def _output(self) -> Tensor:
+        return torch.complex(self.output_offset.cos(), self.output_offset.sin())
 
     @classmethod
     def perfect(cls, layout: MeshLayout, dtype: torch.dtype = torch.float64) -> Self:

@@ -18,14 +18,15 @@ def mzi_elements(
         transmission: amplitude t that the loss leaves.
     """
     in_angle, out_angle = splitter_in + torch.pi / 4, splitter_out + torch.pi / 4
-    ci, si, co, so = in_angle.cos(), in_angle.sin(), out_angle.cos(), out_angle.sin()
-    ct, st = theta.cos(), theta.sin()
-    # e^{jθ} on the upper arm, written out in real and imaginary parts: cheaper than products of complex numbers
-    upper = torch.complex(ct * (co * ci) - so * si, st * (co * ci))
-    lower = torch.complex(co * ci - ct * (so * si), -st * (so * si))
-    cross_up = torch.complex(-st * (co * si), co.mul(si).mul(ct) + so * ci)
-    cross_down = torch.complex(-st * (so * ci), ct * (so * ci) + co * si)
-    turn = torch.polar(torch.ones_like(phi), phi)
-    rows = torch.stack((upper * turn, cross_up, cross_down * turn, lower), dim=-1)
-    whole: Tensor = (transmission[..., None] * rows).unflatten(-1, (2, 2))  # type: ignore[no-untyped-call]
-    return whole
+    ci, si = in_angle.cos(), in_angle.sin()
+    co, so = transmission * out_angle.cos(), transmission * out_angle.sin()
+    none = torch.zeros_like(ci)
+    # What the light of the upper arm brings to T11, T12, T21, T22; that of the lower arm is the same, reversed.
+    upper_arm = torch.complex(
+        torch.stack((co * ci, none, none, -so * si), dim=-1),
+        torch.stack((none, co * si, so * ci, none), dim=-1),
+    )
+    internal, external = torch.complex(theta.cos(), theta.sin()), torch.complex(phi.cos(), phi.sin())
+    rows = torch.addcmul(upper_arm.flip(-1), upper_arm, internal[..., None])
+    whole = rows.view(*rows.shape[:-1], 2, 2)
+    return whole * torch.stack((external, torch.ones_like(external)), dim=-1)[..., None, :]
