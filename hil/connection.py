@@ -49,9 +49,14 @@ Driver = TypeVar("Driver", bound=Chip)
 
 @contextmanager
 def connected(
-    session: Session[Any, Any], open_chip: Callable[[Station], AbstractContextManager[Driver]]
+    session: Session[Any, Any],
+    open_chip: Callable[[Station], AbstractContextManager[Driver]],
+    *,
+    hold: bool = False,
 ) -> Iterator[Driver]:
     """The session's chip on its open station; at rest afterwards, however the block ends.
+
+    With `hold` a block that ends well leaves the chip as it is, as far as `open_chip` does so too.
 
     Identities go into the manifest, every byte sent into the events. Raises ConfigError for a driver that
     cannot be used, InstrumentError or one of its kind for an instrument that is not there or not itself.
@@ -67,7 +72,8 @@ def connected(
         store.describe(instruments=dict(chip.identity))
         stack.enter_context(guarded(Undisturbed(chip, session.interrupts)))
         yield chip
-        chip.rest()
+        if not hold:
+            chip.rest()
         traffic.check()
 
 

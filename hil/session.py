@@ -159,7 +159,7 @@ def open_session(
         return
     if not new:
         raise NotARun(f"{path} is no run folder; list them with: hil runs")
-    _check_kind(kind, path, path)
+    check_kind(kind, path, path)
     experiment = load(path, kind.experiment)
     bench_path = (path.parent / experiment.bench).resolve()
     bench = load_chip_bench(bench_path, kind.bench)
@@ -170,7 +170,8 @@ def open_session(
         yield Session(kind, store, experiment, load(copy, kind.bench), copy, shown, interrupts)
 
 
-def _check_kind(kind: Kind[Any, Any], target: Path, file: Path) -> None:
+def check_kind(kind: Kind[Any, Any], target: Path, file: Path) -> None:
+    """Raise StepError where `file`, of what the user named as `target`, is of another kind of chip."""
     found = format_of(file)
     if found != kind.format and found in FORMATS:
         raise StepError(
@@ -233,7 +234,7 @@ def _resumed(
             f"{store.folder} holds imported data: it has no bench to drive and no experiment to follow; "
             "read it with `hil runs` and `hil export`"
         )
-    _check_kind(kind, store.folder, store.folder / EXPERIMENT)
+    check_kind(kind, store.folder, store.folder / EXPERIMENT)
     experiment = load(store.folder / EXPERIMENT, kind.experiment)
     # the chip in the emulator, if any, is wanted only by what connects to it
     copy = store.folder / "bench.yaml"

@@ -48,10 +48,11 @@ def deploy(
     It is a run of its own, whose page shows the amplitudes that were wanted and read. Raises ConfigError for a
     matrix that does not fit, NoCalibration, WrongChip, the drivers' errors (after the safe state) and RunError.
     """
-    from hil.mesh.deploy import deploy_on, deployment
+    from hil.mesh.deploy import deploy as deploy_matrix
+    from hil.mesh.deploy import deployment
     from hil.mesh.report import report
 
     with deployment(target, matrix, haar, progress) as (session, wanted, calibration):
-        deploy_on(session, wanted, calibration, hold=hold)
+        deploy_matrix(session, wanted, calibration, hold=hold)
         report(session)
         return Outcome.of(session)

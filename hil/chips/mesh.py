@@ -1,7 +1,7 @@
 """A photonic mesh: from its description in the bench file to a driver on the open instruments."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from math import inf
 from typing import Any
 
@@ -11,6 +11,7 @@ from drivers.errors import EnvelopeError, ShapeError
 from drivers.mesh import PhotonicMesh
 from drivers.mesh_hardware import MeshInstruments
 from drivers.mesh_layout import Heater, MeshLimits, MeshTiming, Modulator, Port
+from drivers.open_ends import OpenEnds
 from drivers.pm100d_array import Pm100dArray
 from drivers.qdac2_source import Qdac2Source
 from drivers.roles import HeaterSource, Laser, PowerMeterArray, VoltageSourceArray
@@ -29,23 +30,34 @@ METERS = ("PM100D", "Thorlab_PM100D")
 
 
 @contextmanager
-def connect(session: MeshSession) -> Iterator[PhotonicMesh]:
-    """The session's mesh; see `hil.connection.connected`."""
-    with connected(session, lambda station: open_chip(session.bench, station, session.interrupts)) as chip:
+def connect(session: MeshSession, *, hold: bool = False) -> Iterator[PhotonicMesh]:
+    """The session's mesh; see `hil.connection.connected`. With `hold`, its heaters and light stay on."""
+
+    def opened(station: Station) -> AbstractContextManager[PhotonicMesh]:
+        return open_chip(session.bench, station, session.interrupts, hold=hold)
+
+    with connected(session, opened, hold=hold) as chip:
         session.store.event("connected", identity=dict(chip.identity))
         yield chip
 
 
 @contextmanager
-def open_chip(bench: MeshBench, station: Station, interrupts: Interrupts) -> Iterator[PhotonicMesh]:
-    """The mesh's driver on the station's instruments; at rest and closed afterwards, signals held meanwhile."""
+def open_chip(
+    bench: MeshBench, station: Station, interrupts: Interrupts, *, hold: bool = False
+) -> Iterator[PhotonicMesh]:
+    """The mesh's driver on the station's instruments; at rest and closed afterwards, signals held meanwhile.
+
+    With `hold` a block that ends well leaves everything as it is.
+    """
     section = bench.chip
     try:
+        wired = instruments(bench, station)
+        ends = wired.heaters.ends if isinstance(wired.heaters, OpenEnds) else ()
         chip = PhotonicMesh(
             section.name,
-            instruments(bench, station),
+            wired,
             modulators(section),
-            heaters(section),
+            heaters(section, ends),
             ports(section),
             limits=MeshLimits(section.heaters.total_power, section.laser.limit or section.laser.power),
             timing=timing(section),
@@ -57,6 +69,8 @@ def open_chip(bench: MeshBench, station: Station, interrupts: Interrupts) -> Ite
         raise ConfigError(f"{bench.name}: chip: {error}") from error
     try:
         yield chip
+        if hold:
+            chip.leave()
     finally:
         with interrupts.hold():
             chip.close()
@@ -68,9 +82,14 @@ def instruments(bench: MeshBench, station: Station) -> MeshInstruments:
     return MeshInstruments(
         adapter("laser", LASERS, station.components[chip.laser.instrument]),
         adapter("modulators.source", SOURCES, station.components[chip.modulators.source]),
-        adapter("heaters.source", HEATERS, station.components[chip.heaters.source]),
+        _supply(chip, station),
         _meters(chip, station),
     )
+
+
+def _supply(chip: MeshSection, station: Station) -> HeaterSource:
+    supply: HeaterSource = adapter("heaters.source", HEATERS, station.components[chip.heaters.source])
+    return OpenEnds(supply, len(chip.heaters.unconnected)) if chip.heaters.unconnected else supply
 
 
 def _meters(chip: MeshSection, station: Station) -> PowerMeterArray:
@@ -90,13 +109,15 @@ def modulators(chip: MeshSection) -> list[Modulator]:
     ]
 
 
-def heaters(chip: MeshSection) -> list[Heater]:
-    """The heaters that have a wire, as the driver takes them, named after their shifters."""
-    wired = chip.heaters
-    least = wired.resistance * (1.0 - wired.tolerance)
+def heaters(chip: MeshSection, ends: Sequence[int] = ()) -> list[Heater]:
+    """The heaters as the driver takes them, named after their shifters; `ends` serve those without a wire."""
+    asked = chip.heaters
+    least = asked.resistance * (1.0 - asked.tolerance)
+    channels = chip.heater_channels | dict(zip(asked.unconnected, ends, strict=bool(ends)))
     return [
-        Heater(name, channel, wired.voltage, wired.current, least, wired.max_slew or inf)
-        for name, channel in chip.heater_channels.items()
+        Heater(name, channels[name], asked.voltage, asked.current, least, asked.max_slew or inf)
+        for name in chip.mesh.shifters
+        if name in channels
     ]
 
 
