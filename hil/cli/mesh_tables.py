@@ -47,5 +47,5 @@ def mesh_cells(metrics: Mapping[str, Any]) -> tuple[str, str]:
         return f"F {metrics[DEPLOYED]['fidelity'].get('corrected', float('nan')):.5f}", "deployed"
     fidelity = metrics.get(RESULT, {}).get("mean_fidelity")
     shifters = metrics.get(SHIFTERS)
-    good = f"{shifters['good']} of {shifters['count']}" if shifters else ""
+    good = f"{shifters['good']}/{shifters['count']} good" if shifters else ""
     return (f"F {fidelity:.5f}" if fidelity is not None else ""), good

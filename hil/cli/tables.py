@@ -103,7 +103,7 @@ def runs_table(runs: Sequence["RunSummary"], folder: Path) -> RenderableType:
     if not runs:
         return Text(f"no runs in {folder}")
     table = Table()
-    for head in ("run", "state", "RMSE / floor", "tasks or shifters", "size"):
+    for head in ("run", "state", "RMSE / floor", "tasks", "size"):
         table.add_column(head, no_wrap=True)
     for run in runs:
         if run.problem is None:
