@@ -136,9 +136,9 @@ def _supply(chip: MeshSection, wired: MeshInstruments) -> str:
 
 def _outputs(chip: MeshSection, wired: MeshInstruments) -> str:
     there = list(wired.heaters.heaters)
-    rows = [there.index(channel) for channel in chip.heater_channels.values()]
+    names = [name for name, channel in chip.heater_channels.items() if channel in there]
+    rows = [there.index(chip.heater_channels[name]) for name in names]
     volts, amperes = wired.heaters.read_voltages()[rows], wired.heaters.read_currents()[rows]
-    names = list(chip.heater_channels)
     over = [
         k for k in range(len(rows)) if volts[k] > chip.heaters.voltage or amperes[k] > chip.heaters.current
     ]
