@@ -135,7 +135,7 @@ def open_session(
     new: bool = True,
     beside: Path | None = None,
     label: str = "",
-    **manifest: Any,
+    manifest: Mapping[str, Any] | None = None,
 ) -> Iterator[Session[Experiment, Bench]]:
     """Open the run folder `target`, or begin a run from the experiment file `target` where `new` allows it.
 
@@ -165,7 +165,7 @@ def open_session(
     bench = load_chip_bench(bench_path, kind.bench)
     kind.check(experiment, bench, path)
     runs = beside or path.parent / experiment.runs
-    with _begun(experiment, path, bench_path, runs, label, manifest) as store, Interrupts() as interrupts:
+    with _begun(experiment, path, bench_path, runs, label, manifest or {}) as store, Interrupts() as interrupts:
         copy = store.folder / "bench.yaml"  # says the same, whatever folder it is read from
         yield Session(kind, store, experiment, load(copy, kind.bench), copy, shown, interrupts)
 

@@ -18,8 +18,8 @@ def mesh_lines(metrics: Mapping[str, Any]) -> Iterator[Text]:
     """The key figures of a mesh's run, and every shifter that failed."""
     shifters, result, deployed = (metrics.get(name) for name in (SHIFTERS, RESULT, DEPLOYED))
     if deployed:
-        told = ", ".join(f"{value:.6f} {name}" for name, value in deployed["fidelity"].items())
-        yield Text(f"amplitude fidelity of {deployed['source']}: {told}")
+        each = ", ".join(f"{value:.6f} {name}" for name, value in deployed["fidelity"].items())
+        yield Text(f"amplitude fidelity of {deployed['source']}: {each}")
         for note in deployed["notes"]:
             yield Text(note)
         if deployed["clipped"]:

@@ -116,7 +116,7 @@ def _run_row(run: "RunSummary") -> Iterator[str]:
     surrogate, tasks = run.figures.get("surrogate", {}), run.figures.get("tasks", {})
     passed = sum(bool(task["passed"]) for task in tasks.values())
     yield run.folder.name
-    last = next(reversed(run.steps), None) if is_mesh(run.figures) else None
+    last = next(reversed(list(run.steps)), None) if is_mesh(run.figures) else None
     last = last or next((name for name in reversed(STEPS) if name in run.steps), None)
     yield f"[{_STYLE[run.steps[last]]}]{last} {run.steps[last]}[/]" if last else "imported"
     if is_mesh(run.figures):

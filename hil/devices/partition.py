@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from calibration.device import Array, ChannelGroup, Cost
+from calibration.device import Array, ChannelGroup, Cost, Device
 from calibration.errors import ShapeError
 
 
@@ -89,7 +89,7 @@ class PartedDevice:
     """
 
     taps: Mapping[str, ChannelGroup]
-    layers: Sequence["PartedDevice"]
+    layers: Sequence[Device]
 
     def __init__(
         self,

@@ -75,11 +75,11 @@ def _run(session: MeshSession, stage: Stage, device: Device, start: MeshCalibrat
         before = device.cost
         for block in stage.run(device, start, known):
             now = device.cost
-            spent = {
+            cost = {
                 "readings": now.readings - before.readings,
                 "chip_time_s": now.chip_time_s - before.chip_time_s,
             }
-            blocks.append(block.name, block.arrays, spent)
+            blocks.append(block.name, block.arrays, cost)
             before = now
             session.progress.advance(block.name)
             session.checkpoint()

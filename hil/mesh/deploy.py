@@ -74,7 +74,7 @@ def deployment(
     else:
         wanted = as_target(matrix, "the matrix", ports)
     told = {"record": str(record), "version": calibration.version, "matrix": wanted.source}
-    with open_session(MESH, file, progress, beside=runs, label=DEPLOY, **{DEPLOYS: told}) as session:
+    with open_session(MESH, file, progress, beside=runs, label=DEPLOY, manifest={DEPLOYS: told}) as session:
         try:
             yield session, wanted, calibration
         finally:
