@@ -7,7 +7,6 @@ from contextlib import (
     ExitStack,
     closing,
     contextmanager,
-    nullcontext,
     redirect_stdout,
 )
 from importlib import import_module
@@ -28,6 +27,7 @@ from hil.session import Session
 from hil.traffic import TrafficLog
 from simulators.daqmx import emulated_daqmx
 from simulators.errors import SimulatorError
+from simulators.frames import emulated_frames
 
 
 class Chip(Protocol):
@@ -137,10 +137,14 @@ def adapter(role: str, known: Mapping[str, Callable[..., Any]], instrument: Any,
     )
 
 
-def _emulation(bench: RackFile, path: Path) -> AbstractContextManager[None]:
+@contextmanager
+def _emulation(bench: RackFile, path: Path) -> Iterator[None]:
     """What lets drivers that go round VISA find the emulated bench; on a real one there is nothing to do."""
-    emulated = bench.visa == "@hil" and not replaying()
-    return emulated_daqmx(path.resolve()) if emulated else nullcontext()
+    with ExitStack() as stack:
+        if bench.visa == "@hil" and not replaying():
+            stack.enter_context(emulated_daqmx(path.resolve()))
+            stack.enter_context(emulated_frames(path.resolve()))
+        yield
 
 
 def identity_of(instrument: Any) -> str:

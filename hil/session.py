@@ -165,7 +165,10 @@ def open_session(
     bench = load_chip_bench(bench_path, kind.bench)
     kind.check(experiment, bench, path)
     runs = beside or path.parent / experiment.runs
-    with _begun(experiment, path, bench_path, runs, label, manifest or {}) as store, Interrupts() as interrupts:
+    with (
+        _begun(experiment, path, bench_path, runs, label, manifest or {}) as store,
+        Interrupts() as interrupts,
+    ):
         copy = store.folder / "bench.yaml"  # says the same, whatever folder it is read from
         yield Session(kind, store, experiment, load(copy, kind.bench), copy, shown, interrupts)
 

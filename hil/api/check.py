@@ -18,6 +18,7 @@ from hil.chips.dnpu import electrodes, joint_limits, readout, roles
 from hil.cli.exit_codes import SAFETY, USAGE
 from hil.config import BenchFile, ExperimentFile, load_experiment
 from hil.config.bench import MeshBench, RackFile, load_rack
+from hil.config.diffractive_chip import DiffractiveSection
 from hil.config.dnpu_chip import DnpuSection
 from hil.connection import identity_of, open_station
 from hil.feasible import check_feasible, check_together
@@ -41,6 +42,10 @@ def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResul
 
         return check_mesh(mesh, path, Path(experiment) if experiment is not None else None)
     description = BenchFile.of(rack)
+    if isinstance(rack.chip, DiffractiveSection):
+        from hil.diffractive.check import check_diffractive
+
+        return check_diffractive(rack, rack.chip, path)
     if description is None:
         return _check_rack(rack, path)
     plan_path = Path(experiment) if experiment is not None else path.with_name("experiment.yaml")

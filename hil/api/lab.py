@@ -9,7 +9,7 @@ from hil.errors import ConfigError
 from hil.outcome import Outcome
 from hil.progress import Progress, Silent
 
-KINDS = ("dnpu", "dnpu-cards", "mesh", "own", "rack")
+KINDS = ("diffractive", "dnpu", "dnpu-cards", "mesh", "own", "rack")
 
 
 def init(kind: str, folder: Path | str, chip: Path | str | None = None) -> list[Path]:

@@ -49,7 +49,7 @@ def init(
     kind: Annotated[
         str,
         typer.Argument(
-            help="The kind of bench: dnpu, dnpu-cards or mesh, with a chip; rack, instruments alone; own, a package."
+            help="The bench: dnpu, dnpu-cards, mesh, diffractive; rack, instruments without a chip; own, a package."
         ),
     ],
     folder: Annotated[Path, typer.Argument(help="A folder to make.")],

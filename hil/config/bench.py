@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 import yaml
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from hil.config.diffractive_chip import DiffractiveSection
 from hil.config.dnpu_chip import DnpuSection
 from hil.config.fields import Section
 from hil.config.mesh_chip import MeshSection
@@ -40,7 +41,7 @@ class StationSection(Section):
     instruments: Annotated[dict[str, InstrumentSection], Field(min_length=1)]
 
 
-ChipSection = Annotated[DnpuSection | MeshSection, Field(discriminator="type")]
+ChipSection = Annotated[DnpuSection | MeshSection | DiffractiveSection, Field(discriminator="type")]
 """Any chip that a bench may hold, told apart by its `type`; another kind is one more section here."""
 
 

@@ -12,7 +12,7 @@ from hil.mesh.calibrate import stage_folder
 from hil.mesh.session import MeshSession
 from hil.mesh.stages import stages_of
 from hil.page.data import Criterion
-from hil.page.mesh_data import Deployed, MeshReport, Ports, ShifterRow
+from hil.page.mesh_data import Deployed, MeshReport, ShifterRow
 from hil.page.mesh_metrics import mesh_metrics
 from hil.page.mesh_page import write_mesh_report
 

@@ -16,7 +16,7 @@ from simulators.bench.optics.chip import OpticalChip
 from simulators.bench.wires import Wire, read_wires
 from simulators.bench.wiring import Wiring
 from simulators.clock import PacedClock, VirtualClock
-from simulators.errors import BenchError, SourceError
+from simulators.errors import BenchError, ModelError, SourceError
 from simulators.faults.faults import Faults
 from simulators.faults.supervisor import Supervisor
 from simulators.instrument import VirtualInstrument
@@ -42,6 +42,7 @@ class EmulatedBench:
     Attributes:
         resources: the instruments that speak, by VISA resource name.
         instruments: all of them by the bench file's names, each a `Personality`.
+        addresses: where each of them is, by the same names.
         specimen: the chip, imperfections included; None on a bench without one, as with `amplifier`.
         faults: what is wrong with the instruments; more can be injected.
     """
@@ -54,6 +55,7 @@ class EmulatedBench:
     amplifier: Amplifier | None
     wires: tuple[Wire, ...]
     faults: Faults
+    addresses: Mapping[str, str]
 
 
 def load(path: str | Path) -> EmulatedBench:
@@ -141,7 +143,16 @@ def _build(config: EmulatorConfig, addresses: Mapping[str, str], folder: Path, f
             faults.inject(wrong)
         except BenchError as error:
             raise fault(("emulator", "faults", k), str(error)) from None
-    return EmulatedBench(clock, resources, config.link, instruments, specimen, amplifier, wires, faults)
+    if config.diffractive is not None:
+        from simulators.bench.diffractive import join
+
+        try:
+            join(config.diffractive, instruments, config.seed)
+        except (BenchError, ModelError) as error:
+            raise fault(("emulator", "diffractive"), str(error)) from error
+    return EmulatedBench(
+        clock, resources, config.link, instruments, specimen, amplifier, wires, faults, addresses
+    )
 
 
 def _specimen(config: EmulatorConfig, folder: Path, fault: Fault) -> "Specimen | PhotonicSpecimen | None":

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from simulators.bench.diffractive_config import DiffractiveConfig
 from simulators.faults.fault import Fault
 from simulators.quantity import quantity
 
@@ -85,6 +86,7 @@ class EmulatorConfig(_Section):
     instruments: dict[str, InstrumentConfig] = Field(min_length=1)
     chip: ChipConfig | None = None
     amplifier: AmplifierConfig | None = None
+    diffractive: DiffractiveConfig | None = None
     wires: list[str] = []
     faults: list[Fault] = []
     supervisor: str | None = None

@@ -32,6 +32,8 @@ _OURS = {
     "keysight_b2962a": "simulators.instruments.keysight_b2962a.personality:KeysightB2962A",
     "ni_cdaq": "simulators.instruments.ni_cdaq.chassis:NiCdaq",
     "rohde_schwarz_rto1024": "simulators.instruments.rohde_schwarz_rto1024.personality:RohdeSchwarzRTO1024",
+    "slm": "simulators.instruments.frames.slm:Slm",
+    "camera": "simulators.instruments.frames.camera:Camera",
 }
 
 

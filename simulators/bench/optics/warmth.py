@@ -10,17 +10,21 @@ from simulators.instruments.path import Array
 
 MEMORY = 14.0
 """Time constants after which a heater has forgotten: exp(-14) = 8e-7."""
-_QUICK = 0.25
-"""Of the time constant: a move within this is quicker than heat."""
+_QUICK = 0.02
+"""Of the time constant: a move within this is not looked at in steps."""
 _SHORT = 1e-2
 """Of the time constant: in less than this a power hardly decays, and the closed form would cancel."""
 
 
 @dataclass(frozen=True)
 class _Held:
-    """Heaters that have held `volts` (H,) since an instant, at which `felt_W` (H,) was felt of `warm_W` (H,)."""
+    """Heaters that have held `volts` (H,) since an instant, at which `felt_W` (H,) was felt of `warm_W` (H,).
+
+    That is known well enough for what is asked from `known_s` on: what was before `since_s` may be forgotten then.
+    """
 
     since_s: float
+    known_s: float
     volts: list[float]
     felt_W: Array
     warm_W: Array
@@ -52,7 +56,7 @@ class Warmth:
 
     def __init__(self, sources: Sequence[Source], power: Callable[[Array], Array], thermal_s: float) -> None:
         self._sources, self._power, self.thermal_s = sources, power, thermal_s
-        self._held = _Held(np.inf, [], np.empty(0), np.empty(0))
+        self._held = _Held(np.inf, np.inf, [], np.empty(0), np.empty(0))
 
     def during(self, start_s: float, stop_s: float) -> Warming:
         """The warmth from `start_s` to `stop_s`."""
@@ -63,14 +67,16 @@ class Warmth:
         corners_s = courses.corners_s[: 1 if courses.rest else -1]
         volts = courses.at(corners_s)
         felt_W = felt_powers(corners_s, volts, self._power, self.thermal_s)
-        self._held = _Held(float(corners_s[-1]), volts[-1].tolist(), felt_W[-1], self._power(volts[-1]))
-        if corners_s[-1] <= start_s:
+        last_s = float(corners_s[-1])
+        known_s = max(last_s, start_s)
+        self._held = _Held(last_s, known_s, volts[-1].tolist(), felt_W[-1], self._power(volts[-1]))
+        if last_s <= start_s:
             return self._relaxing(start_s)
         return Warming(courses.moves_s, lambda times_s: self._followed(courses, times_s))
 
     def _still_held(self, start_s: float, stop_s: float) -> bool:
         since_s = self._held.since_s
-        return since_s <= start_s and all(
+        return self._held.known_s <= start_s and all(
             source.resting_V(since_s, stop_s) == volts
             for source, volts in zip(self._sources, self._held.volts, strict=True)
         )

@@ -18,11 +18,17 @@ QUICK: dict[str, Any] = {
 
 
 def make_mesh_lab(
-    folder: Path, ports: int = 3, *, options: dict[str, Any] | None = None, **changes: Any
+    folder: Path,
+    ports: int = 3,
+    *,
+    options: dict[str, Any] | None = None,
+    noiseless: bool = False,
+    **changes: Any,
 ) -> Path:
     """Files for a calibration of seconds; returns the experiment file.
 
-    `options` are more of the emulated chip's, `changes` sections of the experiment.
+    `options` are more of the emulated chip's, `changes` sections of the experiment; a `noiseless` bench gives the
+    same readings whatever was read before.
     """
     hil.init("mesh", folder)
     bench = yaml.safe_load((folder / "bench.yaml").read_text())
@@ -31,6 +37,10 @@ def make_mesh_lab(
         del bench["station"]["instruments"][name], bench["emulator"]["instruments"][name]
     bench["chip"]["layout"]["ports"] = ports
     bench["chip"]["meters"]["instruments"] = [f"power{k}" for k in range(ports)]
+    if noiseless:
+        bench["emulator"]["chip"]["imperfections"] = {"drift": "0 rad"}
+        for instrument in bench["emulator"]["instruments"].values():
+            instrument["options"] = {**instrument.get("options", {}), "noise": 0}
     shifters = ports * (ports - 1)
     bench["emulator"]["chip"]["options"] |= {"ports": ports, **(options or {})}
     bench["emulator"]["wires"] = [

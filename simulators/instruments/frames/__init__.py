@@ -1,0 +1,1 @@
+"""A spatial light modulator and a camera, as a diffractive bench needs them; they speak no bytes."""
