@@ -113,7 +113,7 @@ class Chip(Instrument):
 
     def with_inputs(self, names: Sequence[str]) -> Partition:
         """The same chip with the named channels fast and the others slow; nothing moves."""
-        return self._device.with_inputs(names)
+        return self._device.with_inputs(names, owner=self)
 
     def set_controls(self, values: Array) -> None:
         """Ramp the controls to `values` in V and confirm; see `Partition.set_controls`."""

@@ -112,6 +112,11 @@ class SafetyEnvelope:
             (self.names.index(p.first), self.names.index(p.second), p.limit_V) for p in differences
         ]
 
+    @property
+    def joint(self) -> bool:
+        """Whether there are limits on several channels at once."""
+        return bool(self.differences) or self.spread_V is not None or self.power is not None
+
     def check(
         self,
         waveform: Array,
@@ -145,6 +150,13 @@ class SafetyEnvelope:
     def check_point(self, point: Array) -> None:
         """Check one set of voltages, shape (n,) in V; raises ShapeError or EnvelopeError."""
         self._check_points(as_volts(point, (len(self.names),), "voltages")[None], single=True)
+
+    def check_points(self, points: Array) -> None:
+        """Check settings that are approached by ramps of their own, shape (points, n) in V.
+
+        Raises ShapeError or EnvelopeError, naming the earliest offending one.
+        """
+        self._check_points(as_volts(points, (None, len(self.names)), "voltages"), single=len(points) == 1)
 
     def check_alone(self, point: Array) -> None:
         """Check each channel's own range only, shape (n,) in V, where the others' values are not known yet.

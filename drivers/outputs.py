@@ -141,6 +141,42 @@ class Outputs:
             start = piece[-1]
         self.confirm(stop)
 
+    def hold(self, targets: Mapping[str, float]) -> bool:
+        """Let the named outputs go to constant voltages at the hardware's slew limits, wait, and confirm.
+
+        Gives whether anything had to move. For sources that play no waveforms. Each output moves by itself,
+        so joint limits would not hold on the way: the envelope may have none. Raises as `move` does.
+        """
+        if self.envelope.joint:
+            raise ShapeError("outputs with joint limits are moved together, by waveforms")
+        start = self.stand()
+        stop = start.copy()
+        for name, value in targets.items():
+            stop[self.row(name)] = as_volts(value, (), name)
+        self.envelope.check_point(stop)
+        moving = np.flatnonzero(stop != start)
+        if not len(moving):
+            return False
+        travel_s = np.abs(stop - start) / self.envelope.max_slew_V_per_s
+        stop = self.envelope.clip(stop)
+        self._sent = np.where(stop != start, np.nan, self._sent)
+        self.source.set_static({self._channels[row]: float(stop[row]) for row in moving})
+        self._await(int(np.argmax(travel_s)), stop, float(travel_s.max()))
+        self.driven_s += float(travel_s.max())
+        self.confirm(stop)
+        return True
+
+    def _await(self, row: int, stop: Array, travel_s: float) -> None:
+        """Poll one output until it has arrived, or has stopped short."""
+        patience_until = self.source.monotonic_s() + self.patience_s(travel_s)
+        left, since_moved = np.inf, 0
+        while left > self.tolerance_V and not (
+            since_moved >= _PATIENCE and self.source.monotonic_s() > patience_until
+        ):
+            found = abs(self.read_back(self.names[row]) - stop[row])
+            since_moved = 0 if found < left - 1e-9 else since_moved + 1
+            left = found
+
     def arm(self, waveform: Array, dt_s: float, start: Array, rows: Sequence[int] | IntArray) -> None:
         """Check a waveform of all outputs, shape (time, n) in V, and arm the outputs in `rows`.
 

@@ -60,17 +60,24 @@ class ChipHardware(Protocol):
 class Partition:
     """A view of the hardware that satisfies the `Device` seam of `calibration`; all views share the chip.
 
-    Raises ShapeError for an input name the chip does not have, one named twice, or none at all.
+    `owner` is kept alive as long as the view: a chip that nobody holds any more is closed, at rest. Raises
+    ShapeError for an input name the chip does not have, one named twice, or none at all.
     """
 
-    def __init__(self, hardware: ChipHardware, identity: Mapping[str, str], inputs: Sequence[str]) -> None:
+    def __init__(
+        self,
+        hardware: ChipHardware,
+        identity: Mapping[str, str],
+        inputs: Sequence[str],
+        owner: object = None,
+    ) -> None:
         names = hardware.names
         unknown = [name for name in inputs if name not in names]
         if unknown:
             raise ShapeError(f"no channel {', '.join(unknown)}; there are {', '.join(names)}")
         if len(set(inputs)) != len(inputs) or not inputs:
             raise ShapeError(f"inputs must be different channels, at least one, not {list(inputs)}")
-        self._hardware = hardware
+        self._hardware, self._owner = hardware, owner
         self._identity = dict(identity)
         self._inputs = tuple(inputs)
         self._controls = tuple(name for name in names if name not in inputs)
@@ -115,9 +122,9 @@ class Partition:
         """Samples read and seconds driven since the chip was opened, in all views together."""
         return self._hardware.cost
 
-    def with_inputs(self, names: Sequence[str]) -> Self:
+    def with_inputs(self, names: Sequence[str], owner: object = None) -> Self:
         """The same chip with other inputs; nothing moves. Raises ShapeError for a name it does not have."""
-        return type(self)(self._hardware, self._identity, names)
+        return type(self)(self._hardware, self._identity, names, owner or self._owner)
 
     def set_controls(self, values: Array) -> None:
         """Ramp the controls, shape (n_controls,) in V, together from where they stand, and confirm.
