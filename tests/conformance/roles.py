@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from drivers.errors import DriverError, InstrumentError, InstrumentTimeout
-from drivers.roles import Digitizer, VoltageSourceArray
+from drivers.errors import DriverError, EnvelopeError, InstrumentError, InstrumentTimeout
+from drivers.roles import Digitizer, Laser, PowerMeterArray, VoltageSourceArray
 
 SLEW = 50.0
 
@@ -215,3 +215,139 @@ class RolesConformance:
             rack.source.close()
             rack.digitizer.close()
         assert rack.true_V(rack.channels[0]) == pytest.approx(0.3, abs=2 * rack.source.accuracy_V)
+
+
+@dataclass
+class OpticalRack:
+    """A bench where a laser shines straight on every meter of an array.
+
+    Attributes:
+        emitted_W: what leaves the laser now, from behind the adapter.
+        emitted_m: its wavelength.
+        elapsed_s: the bench's own time.
+        transmission: from the laser to each port, (ports,).
+        accuracy: relative error that laser and meters may have.
+        dark_W: the most that a meter may read in the dark.
+    """
+
+    laser: Laser
+    meters: PowerMeterArray
+    emitted_W: Callable[[], float]
+    emitted_m: Callable[[], float]
+    elapsed_s: Callable[[], float]
+    transmission: tuple[float, ...]
+    accuracy: float
+    dark_W: float
+
+    def lit(self, watts: float = 1e-3) -> None:
+        self.laser.set_power(watts)
+        self.meters.set_wavelength(self.laser.read_wavelength())
+        self.laser.shine(True)
+        self.meters.wait(0.1)
+
+
+class OpticalRolesConformance:
+    """What every `Laser` and `PowerMeterArray` must do: inherit and give the fixture `optical_rack`, in the dark."""
+
+    def test_both_say_who_and_where_they_are_and_have_nothing_to_complain_of(
+        self, optical_rack: OpticalRack
+    ) -> None:
+        for instrument in (optical_rack.laser, optical_rack.meters):
+            assert instrument.identity() == instrument.identity() != ""
+            assert instrument.address
+            assert list(instrument.errors()) == []
+
+    def test_light_is_let_out_and_shut(self, optical_rack: OpticalRack) -> None:
+        laser = optical_rack.laser
+        assert not laser.shines()
+        assert optical_rack.emitted_W() == 0.0
+        laser.set_power(1e-3)
+        assert optical_rack.emitted_W() == 0.0, "asking for a power lets no light out"
+        for _ in range(2):
+            laser.shine(True)
+            assert laser.shines()
+            assert optical_rack.emitted_W() == pytest.approx(1e-3, rel=optical_rack.accuracy)
+        for _ in range(2):
+            laser.shine(False)
+            assert not laser.shines()
+            optical_rack.meters.wait(0.05)
+            assert optical_rack.emitted_W() == 0.0
+        laser.shine(True)
+        for _ in range(2):
+            laser.safe_state()
+            assert not laser.shines()
+            optical_rack.meters.wait(0.05)
+            assert optical_rack.emitted_W() == 0.0
+
+    def test_power_is_never_more_than_asked_for_and_reads_back(self, optical_rack: OpticalRack) -> None:
+        laser = optical_rack.laser
+        low, high = laser.power_range_W
+        for watts in np.geomspace(low, high, 7):
+            laser.set_power(float(watts))
+            assert laser.read_power() <= watts * (1.0 + 1e-9) + 1e-12
+            assert laser.read_power() == pytest.approx(watts, rel=5e-3)
+        for bad in (0.9 * low, 1.1 * high, np.nan, np.inf, -1e-3):
+            kept = laser.read_power()
+            with pytest.raises(EnvelopeError):
+                laser.set_power(bad)
+            assert laser.read_power() == kept
+
+    def test_the_wavelength_is_tuned_within_its_range(self, optical_rack: OpticalRack) -> None:
+        laser = optical_rack.laser
+        low, high = laser.wavelength_range_m
+        for metres in (low, 0.5 * (low + high), high):
+            laser.set_wavelength(metres)
+            assert laser.read_wavelength() == pytest.approx(metres, abs=1e-13)
+            assert optical_rack.emitted_m() == pytest.approx(metres, abs=20e-12)
+        for bad in (0.99 * low, 1.01 * high, np.nan):
+            with pytest.raises(EnvelopeError):
+                laser.set_wavelength(bad)
+
+    def test_every_port_is_read_over_the_averaging_time(self, optical_rack: OpticalRack) -> None:
+        optical_rack.lit()
+        for averaging_s in (3e-3, 0.03, 0.3):
+            begin = optical_rack.elapsed_s()
+            watts = optical_rack.meters.read(averaging_s)
+            took_s = optical_rack.elapsed_s() - begin
+            assert averaging_s * 0.99 <= took_s < averaging_s + 0.02, "all at the same time"
+            assert watts.shape == (len(optical_rack.meters.ports),)
+            expected = optical_rack.emitted_W() * np.array(optical_rack.transmission)
+            np.testing.assert_allclose(watts, expected, rtol=2.0 * optical_rack.accuracy)
+
+    def test_waiting_passes_at_least_that_time_and_little_more(self, optical_rack: OpticalRack) -> None:
+        for seconds in (0.0, 1e-3, 0.0137, 0.5, 45.0):
+            begin = optical_rack.elapsed_s()
+            optical_rack.meters.wait(seconds)
+            assert seconds * 0.99 <= optical_rack.elapsed_s() - begin < seconds + 0.02
+
+    def test_what_is_beyond_the_range_reads_as_infinity(self, optical_rack: OpticalRack) -> None:
+        optical_rack.lit()
+        optical_rack.meters.set_range(1e-5)
+        assert np.isposinf(optical_rack.meters.read(3e-3)).all()
+        optical_rack.meters.set_range(2e-3)
+        assert np.isfinite(optical_rack.meters.read(3e-3)).all()
+        optical_rack.meters.set_range(None)
+        assert np.isfinite(optical_rack.meters.read(3e-3)).all()
+
+    def test_a_zero_is_taken_in_the_dark_only(self, optical_rack: OpticalRack) -> None:
+        meters = optical_rack.meters
+        optical_rack.lit()
+        with pytest.raises(InstrumentError):
+            meters.zero()
+        before = meters.read(0.03)
+        optical_rack.laser.shine(False)
+        meters.wait(0.1)
+        assert np.abs(meters.read(0.3)).max() < optical_rack.dark_W
+        meters.zero()
+        assert np.abs(meters.read(0.3)).max() < 0.5 * optical_rack.dark_W
+        optical_rack.laser.shine(True)
+        meters.wait(0.1)
+        np.testing.assert_allclose(meters.read(0.03), before, rtol=1e-3)
+
+    def test_recovering_keeps_light_and_settings(self, optical_rack: OpticalRack) -> None:
+        optical_rack.lit()
+        before = optical_rack.meters.read(0.03)
+        optical_rack.laser.recover()
+        optical_rack.meters.recover()
+        assert optical_rack.laser.shines()
+        np.testing.assert_allclose(optical_rack.meters.read(0.03), before, rtol=1e-3)

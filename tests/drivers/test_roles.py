@@ -4,11 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from qcodes_contrib_drivers.drivers.Thorlabs.PM100D import Thorlab_PM100D
 
-from tests.conformance.roles import Rack, RolesConformance
+from drivers.pm100d_array import Pm100dArray
+from drivers.santec_tsl570 import SantecTSL570
+from tests.conformance.roles import OpticalRack, OpticalRolesConformance, Rack, RolesConformance
 from tests.drivers.cards import card_laboratory
 from tests.drivers.emulated import GAIN, OFFSET, RESISTOR, laboratory
+from tests.simulators.instruments.optics import DIRECT, HALF, LASER, METER, optics
 
 LAG_s = 53e-6
 SETTLED_s = 10 * LAG_s
@@ -68,3 +73,40 @@ class TestCards(RolesConformance):
                 read_error_V=1e-3,
                 lag_s=SETTLED_s,
             )
+
+
+class TestOpticalInstruments(OpticalRolesConformance):
+    """TSL-570 through our driver, PM100D consoles through the stock one."""
+
+    @pytest.fixture
+    def optical_rack(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpticalRack]:
+        lab = optics()
+        monkeypatch.setattr("qcodes_contrib_drivers.drivers.Thorlabs.PM100D.sleep", lab.wait)
+        tag = f"{id(lab):x}"
+        opened: list[Any] = [
+            kind(f"{name}_{tag}", None, resource=lab.manager.open_resource(address))
+            for kind, name, address in (
+                (SantecTSL570, "laser", LASER),
+                (Thorlab_PM100D, "meter", METER),
+                (Thorlab_PM100D, "direct", DIRECT),
+            )
+        ]
+        light: Any = lab.bench.instruments["laser"].light
+        clock = lab.bench.clock
+
+        def emitted_W() -> float:
+            return float(light.means(np.array([clock.now - 1e-6]), np.array([clock.now]))[0])
+
+        yield OpticalRack(
+            opened[0],
+            Pm100dArray(opened[1:]),
+            emitted_W,
+            lambda: float(light.wavelength_m(clock.now)),
+            lambda: clock.now,
+            (HALF, 1.0),
+            accuracy=0.08,  # the laser's calibration, its ripple, cold as it is; the meters' calibrations
+            dark_W=1e-9,
+        )
+        for driver in opened:
+            driver.close()
+        lab.close()
