@@ -48,6 +48,11 @@ class Wiring:
         self._readout: Wire | None = None
         self._fed: dict[Terminal, Terminal] = {}
 
+    def group(self, terminal: Terminal) -> tuple[str, ...]:
+        """The names that a group of terminals stands for, none for what is no group."""
+        sockets = self._instruments.get(terminal.owner, _NOTHING)
+        return sockets.groups.get(terminal.name, ())
+
     def add(self, wire: Wire) -> None:
         """Put a wire in; raises BenchError that names the terminal and what would be possible."""
         start = wire.start
@@ -102,11 +107,6 @@ class Wiring:
         if terminal.owner in self._instruments:
             return self._instruments[terminal.owner]
         return _NOTHING if terminal.owner in ("chip", "amplifier", "ground") else self._sockets(terminal)
-
-    def group(self, terminal: Terminal) -> tuple[str, ...]:
-        """The names that a group of terminals stands for, none for what is no group."""
-        sockets = self._instruments.get(terminal.owner, _NOTHING)
-        return sockets.groups.get(terminal.name, ())
 
     @staticmethod
     def _plain(wire: Wire) -> None:

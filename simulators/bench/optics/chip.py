@@ -38,7 +38,7 @@ class OpticalChip:
     "m0" to "m(N-1)". Light input "light", light outputs "out0" to "out(N-1)". Heaters load what drives them; the
     light follows their power with the specimen's thermal time constant, and the modulators at once.
 
-    It has no state of its own but the drift, a function of time: it can be read at any time and in any order as far
+    What comes out is a function of time and of what its sources did: it can be read by many, in any order, as far
     back as its sources remember.
     """
 

@@ -9,6 +9,9 @@ import numpy as np
 from simulators.instruments.path import Array, Knots
 from simulators.instruments.terminals import Resting, VoltageSource
 
+_STEP_V = 0.5
+"""No voltage moves further between two instants of `moves_s`, unless it is quick."""
+
 
 class Source(VoltageSource, Resting, Protocol):
     """A source that can be asked whether it rests."""
@@ -29,10 +32,6 @@ class Restless:
         """See `Resting.resting_V`."""
 
 
-_STEP_V = 0.5
-"""No voltage moves further between two instants of `moves_s`, unless it is quick."""
-
-
 class Courses:
     """The courses of several sources.
 
@@ -41,12 +40,11 @@ class Courses:
 
     Attributes:
         moves_s: where any source begins or ends to move, and the instants in between; rising.
-        corners_s: those between both ends of the span: between two of them every voltage is a straight line.
     """
 
     def __init__(self, sources: Sequence[Source], start_s: float, stop_s: float, step_s: float) -> None:
         held_V: list[float] = []
-        moves_s: list[Array] = []
+        self._start_s = start_s
         self._moving: list[tuple[int, Array, Array]] = []
         for k, source in enumerate(sources):
             rest_V = source.resting_V(start_s, stop_s)
@@ -54,12 +52,12 @@ class Courses:
                 times_s, volts, _ = source.knots(start_s, stop_s)
                 rest_V = float(volts[0])
                 if (volts != rest_V).any():
-                    self._moving.append((k, times_s, volts))
-                    moves_s.append(_instants(times_s, volts, step_s))
+                    moves_s = _instants(times_s, volts, step_s)
+                    self._moving.append((k, moves_s, np.interp(moves_s, times_s, volts)))
             held_V.append(rest_V)
         self._held_V = np.array(held_V)
-        self.moves_s = np.unique(np.concatenate(moves_s)) if moves_s else np.empty(0)
-        self.corners_s = np.concatenate(([start_s], self.moves_s, [stop_s]))
+        each_s = [moves_s for _, moves_s, _ in self._moving]
+        self.moves_s = np.unique(np.concatenate(each_s)) if each_s else np.empty(0)
 
     @property
     def rest(self) -> bool:
@@ -71,13 +69,27 @@ class Courses:
         volts = np.broadcast_to(self._held_V, (len(times_s), len(self._held_V)))
         if self._moving:
             volts = volts.copy()
-            for k, corners_s, corners_V in self._moving:
-                volts[:, k] = np.interp(times_s, corners_s, corners_V)
+            for k, moves_s, moves_V in self._moving:
+                volts[:, k] = np.interp(times_s, moves_s, moves_V)
         return volts
+
+    def corners(self) -> tuple[Array, Array]:
+        """Times and voltages (corner, source) of each source's own corners from the start of the span on.
+
+        Between two of them a voltage is a straight line, after the last it stays; who has fewer repeats the last.
+        """
+        n = 1 + max((len(moves_s) for _, moves_s, _ in self._moving), default=0)
+        times_s = np.full((n, len(self._held_V)), self._start_s)
+        volts = np.tile(self._held_V, (n, 1))
+        for k, moves_s, moves_V in self._moving:
+            end = 1 + len(moves_s)
+            times_s[1:end, k], volts[1:end, k] = moves_s, moves_V
+            times_s[end:, k], volts[end:, k] = moves_s[-1], moves_V[-1]
+        return times_s, volts
 
 
 def _instants(times_s: Array, volts: Array, step_s: float) -> Array:
-    """Where one source begins or ends to move, and the instants in between."""
+    """Where one source begins or ends to move, and the instants in between; rising."""
     moves_V = np.abs(volts[1:] - volts[:-1])
     rows = moves_V.nonzero()[0]
     begins_s, ends_s = times_s[rows], times_s[rows + 1]
@@ -86,4 +98,4 @@ def _instants(times_s: Array, volts: Array, step_s: float) -> Array:
         np.linspace(begins_s[k], ends_s[k], counts[k], endpoint=False)
         for k in (counts > 1).nonzero()[0].tolist()
     ]
-    return np.concatenate((begins_s, ends_s, *inner_s))
+    return np.unique(np.concatenate((begins_s, ends_s, *inner_s)))

@@ -24,7 +24,8 @@ class MeshOptions(BaseModel):
 
     Attributes:
         thermal_time_s: time constant with which a heater warms up and cools down: tens of microseconds in silicon,
-            milliseconds in silicon nitride or where heat is kept in by undercuts.
+            milliseconds in silicon nitride or where heat is kept in by undercuts; 0.1 s at most, for sources remember
+            what they did for some seconds.
         resistance_ohm, half_wave_W, modulator_half_wave_V: see `Fabrication`.
         open, shorted: shifters whose heater is broken: no current, or next to no resistance.
         dead: output ports from which no light comes any more.
@@ -34,7 +35,9 @@ class MeshOptions(BaseModel):
 
     kind: Literal["rectangular", "triangular"] = "rectangular"
     ports: Annotated[int, Field(ge=2, le=128)]
-    thermal_time_s: Annotated[float, quantity("s"), Field(gt=0)] = Field(default=1e-3, alias="thermal_time")
+    thermal_time_s: Annotated[float, quantity("s"), Field(gt=0, le=0.1)] = Field(
+        default=1e-3, alias="thermal_time"
+    )
     resistance_ohm: Annotated[float, quantity("ohm"), Field(gt=0)] = Field(default=1e3, alias="resistance")
     half_wave_W: Annotated[float, quantity("W"), Field(gt=0)] = Field(default=0.02, alias="half_wave_power")
     modulator_half_wave_V: Annotated[float, quantity("V"), Field(gt=0)] = Field(

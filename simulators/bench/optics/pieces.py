@@ -12,6 +12,8 @@ from simulators.instruments.path import Array
 
 _AFTER = np.array([0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 9.0, MEMORY])
 """Where what follows a move is cut, in time constants."""
+_NEAR = 0.02
+"""Time constants within which moves count as one: what is felt has a kink at each, and no step."""
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(4)
 
 
@@ -46,9 +48,8 @@ class Pieces:
             n = np.arange(len(starts_s))
             middles_s = 0.5 * (starts_s + stops_s)
             return cls(starts_s, stops_s, middles_s, n, np.ones(len(n)), n, stops_s - starts_s)
-        cuts_s = np.unique(
-            np.concatenate((starts_s, stops_s, modulators.moves_s, _cooling(moves_s, thermal_s)))
-        )
+        bends_s = _cooling(_apart(moves_s, _NEAR * thermal_s), thermal_s)
+        cuts_s = np.unique(np.concatenate((starts_s, stops_s, modulators.moves_s, bends_s)))
         middles_s = 0.5 * (cuts_s[1:] + cuts_s[:-1])
         windows = np.searchsorted(starts_s, middles_s, side="right") - 1
         inside = (windows >= 0) & (middles_s < stops_s[np.maximum(windows, 0)])
@@ -75,6 +76,11 @@ class Pieces:
         in_pieces = np.bincount(self.asks, self.weights * values, len(self.begins_s))
         parts = (self.ends_s - self.begins_s) * factor * in_pieces
         return np.bincount(self.windows, parts, len(self.lengths_s)) / self.lengths_s
+
+
+def _apart(moves_s: Array, tick_s: float) -> Array:
+    """The first of the moves in each tick."""
+    return moves_s[np.diff(np.floor(moves_s / tick_s), prepend=-1.0) > 0.0]
 
 
 def _cooling(moves_s: Array, thermal_s: float) -> Array:

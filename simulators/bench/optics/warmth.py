@@ -64,15 +64,15 @@ class Warmth:
             return self._relaxing(start_s)
         since_s = max(start_s - MEMORY * self.thermal_s, 0.0)
         courses = Courses(self._sources, since_s, stop_s, _QUICK * self.thermal_s)
-        corners_s = courses.corners_s[: 1 if courses.rest else -1]
-        volts = courses.at(corners_s)
-        felt_W = felt_powers(corners_s, volts, self._power, self.thermal_s)
-        last_s = float(corners_s[-1])
-        known_s = max(last_s, start_s)
-        self._held = _Held(last_s, known_s, volts[-1].tolist(), felt_W[-1], self._power(volts[-1]))
-        if last_s <= start_s:
-            return self._relaxing(start_s)
-        return Warming(courses.moves_s, lambda times_s: self._followed(courses, times_s))
+        corners_s, corners_V = courses.corners()
+
+        def felt_W(times_s: Array) -> Array:
+            return felt_powers(times_s, corners_s, corners_V, self._power, self.thermal_s)
+
+        last_s, volts = float(np.max(corners_s)), corners_V[-1]
+        known_s, felt = max(last_s, start_s), felt_W(np.array([last_s]))[0]
+        self._held = _Held(last_s, known_s, volts.tolist(), felt, self._power(volts))
+        return self._relaxing(start_s) if last_s <= start_s else Warming(courses.moves_s, felt_W)
 
     def _still_held(self, start_s: float, stop_s: float) -> bool:
         since_s = self._held.since_s
@@ -94,28 +94,41 @@ class Warmth:
 
         return Warming(np.array([held.since_s]), felt_W)
 
-    def _followed(self, courses: Courses, times_s: Array) -> Array:
-        corners_s = np.unique(np.concatenate((times_s, courses.corners_s)))
-        felt_W = felt_powers(corners_s, courses.at(corners_s), self._power, self.thermal_s)
-        return felt_W[np.searchsorted(corners_s, times_s)]
 
+def felt_powers(
+    asked_s: Array, corners_s: Array, corners_V: Array, power: Callable[[Array], Array], thermal_s: float
+) -> Array:
+    """Powers y (time, H) in W with T y' + y = P at `asked_s` (time,), warm at the first corner.
 
-def felt_powers(times_s: Array, volts: Array, power: Callable[[Array], Array], thermal_s: float) -> Array:
-    """Powers y (n, H) in W with T y' + y = P at `times_s` (n,), warm at the first of them.
-
-    Between two times each voltage is a straight line, along which P is taken for the parabola through its ends and
+    Between two corners a voltage is a straight line, along which P is taken for the parabola through its ends and
     its middle: P = V² / R is one. A plateau is exact whatever its length.
 
     Args:
-        times_s: rising, not strictly.
-        volts: (n, H).
+        corners_s, corners_V: see `Courses.corners`, (corner, H).
         power: electrical powers (..., H) in W at voltages (..., H).
     """
-    at_ends, in_middle = power(volts), power(0.5 * (volts[1:] + volts[:-1]))
-    first, last = at_ends[:-1], at_ends[1:]
-    steps = np.diff(times_s)[:, None] / thermal_s
+    decay, gained = _over(np.diff(corners_s, axis=0) / thermal_s, corners_V[:-1], corners_V[1:], power)
+    felt = [power(corners_V[0])]
+    for left, more in zip(decay, gained, strict=True):
+        felt.append(left * felt[-1] + more)
+    row = np.sum(corners_s[None] <= asked_s[:, None, None], axis=1) - 1
+    row = np.maximum(row, 0)
+    place = row, np.arange(corners_s.shape[1])
+    after = np.minimum(row + 1, len(corners_s) - 1), place[1]
+    since_s, length_s = asked_s[:, None] - corners_s[place], corners_s[after] - corners_s[place]
+    share = np.divide(since_s, length_s, out=np.zeros_like(since_s), where=length_s > 0.0)
+    volts = corners_V[place] + share * (corners_V[after] - corners_V[place])
+    decay, gained = _over(since_s / thermal_s, corners_V[place], volts, power)
+    return decay * np.array(felt)[place] + gained
+
+
+def _over(
+    steps: Array, first_V: Array, last_V: Array, power: Callable[[Array], Array]
+) -> tuple[Array, Array]:
+    """What is left of the warmth after `steps` time constants, and what straight voltages have added."""
+    first, middle, last = power(first_V), power(0.5 * (first_V + last_V)), power(last_V)
     decay = np.exp(-steps)
-    bend = 2.0 * (first + last) - 4.0 * in_middle
+    bend = 2.0 * (first + last) - 4.0 * middle
     rise = last - first - bend
     with np.errstate(divide="ignore", invalid="ignore"):
         # y = a + b s + c s² solves it, in time constants s, for P = first + rise s / h + bend (s / h)²
@@ -123,11 +136,5 @@ def felt_powers(times_s: Array, volts: Array, power: Callable[[Array], Array], t
         b = rise / steps - 2.0 * c
         a = first - b
         long = a + b * steps + c * steps**2 - decay * a
-    half = np.exp(-0.5 * steps)
-    short = steps / 6.0 * (decay * first + 4.0 * half * in_middle + last)  # Simpson's rule
-    gained = np.where(steps < _SHORT, short, long)
-    felt = np.empty_like(at_ends)
-    felt[0] = at_ends[0]
-    for k in range(len(gained)):
-        felt[k + 1] = decay[k] * felt[k] + gained[k]
-    return felt
+    simpson = steps / 6.0 * (decay * first + 4.0 * np.exp(-0.5 * steps) * middle + last)
+    return decay, np.where(steps < _SHORT, simpson, long)

@@ -77,6 +77,7 @@ def test_what_is_broken_is_only_what_is_named():
         ({"options": {"ports": 300}}, ["emulator.chip.options.ports", "128"]),
         ({"options": {"ports": 4, "kind": "square"}}, ["emulator.chip.options.kind", "rectangular"]),
         ({"options": {"ports": 4, "thermal_time": 1e-3}}, ["emulator.chip.options.thermal_time", "no unit"]),
+        ({"options": {"ports": 4, "thermal_time": "1 s"}}, ["emulator.chip.options.thermal_time", "0.1"]),
         ({"options": {"ports": 4, "thermal": "1 ms"}}, ["options.thermal: unknown key", "thermal_time"]),
         ({"options": {"ports": 4, "open": ["t9_9"]}}, ["options.open", "'t9_9'", "t0_0 to p3_1"]),
         ({"options": {"ports": 4, "dead": ["out4"]}}, ["options.dead", "out0 to out3"]),

@@ -82,6 +82,35 @@ def test_a_reading_that_comes_too_early_is_that_of_a_chip_on_its_way(lab):
     assert early == pytest.approx(expected, abs=tolerance, rel=1e-3)
 
 
+def test_a_reading_during_which_heaters_are_set_is_the_mean_of_what_was_there(lab):
+    lab.modulate(3.0, 0.5, 1.0)
+    lab.heat(*[0.0] * 6)
+    lab.wait(1.0)
+    chip, channels = model(), lab.bench.instruments["heaters"].channels[:6]
+    cold_W, start_s = chip.heaters.powers(lab.heater_V), lab.now
+    for k, volts in enumerate((5.0, 3.0, 6.0, 4.0, 2.0, 7.0)):
+        channels[k].set_voltage(volts)
+        lab.wait(0.7e-3 if k % 2 else 1e-7)
+    lab.wait(20e-3)
+    moves_s = [np.mean(channel.knots(start_s - 0.1, lab.now).times_s[1:3]) for channel in channels]
+    warm_W, volts = chip.heaters.powers(lab.heater_V), lab.modulator_V
+    since_s = torch.tensor(np.array(moves_s))
+
+    def share(instant: float) -> float:
+        left = torch.where(instant > since_s, torch.exp((since_s - instant) / THERMAL_s), 1.0)
+        with torch.no_grad():
+            return float(chip.shares(volts, chip.heaters.phases(warm_W + (cold_W - warm_W) * left))[0])
+
+    stop_s = start_s + 12e-3
+    expected = quad(share, start_s, stop_s, points=sorted(set(moves_s)), epsrel=1e-7)[0] / 12e-3
+    light = lab.bench.instruments["power0"]._light
+    found = light.means(np.array([start_s]), np.array([stop_s]))[0] / lab.lit_W
+    assert abs(found - share(stop_s + 1.0)) > 1e-3
+    assert found == pytest.approx(expected, rel=2e-4)
+    halves = light.means(np.array([start_s, start_s + 5e-3]), np.array([start_s + 5e-3, stop_s])) / lab.lit_W
+    assert halves @ [5.0 / 12.0, 7.0 / 12.0] == pytest.approx(expected, rel=2e-4)
+
+
 def test_voltages_are_what_the_supplys_converter_makes_of_them(lab):
     step_V = 12.0 / (2**16 - 1)
     lab.heat(*([3.0] * 6))

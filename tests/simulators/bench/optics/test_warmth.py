@@ -33,10 +33,8 @@ def stepped(*corners, kind=Source):
 
 def test_a_step_is_followed_along_the_exponential():
     after_s = np.array([0.0, 1e-6, 1e-4, 1e-3, 5e-3, 13e-3])
-    times_s = np.concatenate(([0.0, 1e-3], 1e-3 + after_s))
-    volts = np.where(times_s < 1e-3, 2.0, 5.0)
-    volts[1] = 2.0
-    felt_W = felt_powers(times_s, volts[:, None], power, THERMAL_s)[2:, 0]
+    corners_s, corners_V = np.array([[0.0], [1e-3], [1e-3]]), np.array([[2.0], [2.0], [5.0]])
+    felt_W = felt_powers(1e-3 + after_s, corners_s, corners_V, power, THERMAL_s)[:, 0]
     expected_W = power(5.0) + (power(2.0) - power(5.0)) * np.exp(-after_s / THERMAL_s)
     np.testing.assert_allclose(felt_W, expected_W, rtol=1e-12)
 
