@@ -21,6 +21,7 @@ _BY_NAME = {
     "RecordingError": USAGE,
     "ModelFileError": USAGE,
     "WrongChip": USAGE,
+    "PowerLimit": SAFETY,
 }
 
 

@@ -20,10 +20,8 @@ def mesh_lines(metrics: Mapping[str, Any]) -> Iterator[Text]:
     if deployed:
         each = ", ".join(f"{value:.6f} {name}" for name, value in deployed["fidelity"].items())
         yield Text(f"amplitude fidelity of {deployed['source']}: {each}")
-        for note in deployed["notes"]:
+        for note in (*deployed["notes"], *deployed["unreached"], *deployed["clipped"]):
             yield Text(note)
-        if deployed["clipped"]:
-            yield Text(f"at the limit of their splitters: {', '.join(deployed['clipped'])}")
         return
     if shifters:
         yield Text(f"shifters: {shifters['good']} of {shifters['count']} good")
@@ -44,7 +42,7 @@ def mesh_lines(metrics: Mapping[str, Any]) -> Iterator[Text]:
 def mesh_cells(metrics: Mapping[str, Any]) -> tuple[str, str]:
     """What stands in the list of runs: the fidelity, and the shifters or how the matrix was set."""
     if DEPLOYED in metrics:
-        return f"F {metrics[DEPLOYED]['fidelity'].get('corrected', float('nan')):.5f}", "deployed"
+        return f"F {metrics[DEPLOYED]['achieved']:.5f}", "deployed"
     fidelity = metrics.get(RESULT, {}).get("mean_fidelity")
     shifters = metrics.get(SHIFTERS)
     good = f"{shifters['good']}/{shifters['count']} good" if shifters else ""

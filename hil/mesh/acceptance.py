@@ -36,5 +36,5 @@ def _calibrated(experiment: MeshExperiment, metrics: Mapping[str, Any]) -> Itera
 def _deployed(experiment: MeshExperiment, metrics: Mapping[str, Any]) -> Iterator[Criterion]:
     asked = experiment.acceptance.min_fidelity
     if asked is not None:
-        fidelity = metrics[DEPLOYED]["fidelity"].get("corrected")
+        fidelity = metrics[DEPLOYED]["achieved"]
         yield Criterion("amplitude fidelity", fidelity, asked, "", "at least")

@@ -1,8 +1,8 @@
-"""Put a matrix on the chip: as designed, as calibrated and corrected, and measure what each makes of it."""
+"""Put a matrix on the chip in every way that the calibration knows, and measure what each makes of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import torch
 from calibration.device import Array, Device
 from calibration.mesh import MeshCalibration
 from calibration.mesh.amplitudes import read_powers
-from calibration.mesh.correction import CorrectedSetting, corrected, uncorrected
-from calibration.mesh.fidelity import amplitude_fidelity, output_shares
-from calibration.mesh.heating import Heating, heat_for
+from calibration.mesh.deploy import Deployment
+from calibration.mesh.deploy import deploy as plan
+from calibration.mesh.drive import HeaterLimits
+from calibration.mesh.fidelity import amplitude_fidelity, output_shares, shares
 from hil.config.bench import MeshBench, load_chip_bench
 from hil.config.experiment_file import EXPERIMENT
 from hil.config.mesh_experiment import MeshExperiment
@@ -31,16 +32,22 @@ from hil.session import check_kind, open_session
 
 DEPLOY = "deploy"
 """The step, and the blocks of its readings."""
+_REFINEMENT = 200
+"""Steps on the twin, where correction alone cannot do it."""
 
 
 @dataclass(frozen=True, eq=False)
-class Setting:
-    """One way to set the matrix: the heaters' voltages, and the powers (N, N) that were read."""
+class Tried:
+    """One way to set the matrix, and the powers (N, N), outputs by inputs, that the chip gave."""
 
-    name: str
-    heating: Heating
+    way: str
+    planned: Deployment
     powers_W: Array
-    fidelity: float
+
+    @property
+    def fidelity(self) -> float:
+        """Amplitude fidelity of what was measured to the target."""
+        return float(amplitude_fidelity(torch.as_tensor(self.powers_W), output_shares(self.planned.target)))
 
 
 @contextmanager
@@ -92,76 +99,61 @@ def deploy(session: MeshSession, wanted: Target, calibration: MeshCalibration, *
 
 def deploy_on(
     session: MeshSession, device: Device, wanted: Target, calibration: MeshCalibration
-) -> tuple[Setting, ...]:
-    """Set and measure the matrix as designed, as calibrated but for the splitters, and corrected.
+) -> tuple[Tried, ...]:
+    """Set and measure the matrix in each way: as designed, as calibrated but for the splitters, corrected.
 
-    The device is left with the corrected one. Raises WrongChip for the calibration of another chip.
+    Where shifters failed, or splitters cannot do what the correction asks, the others are then refined on the twin
+    to make up for them. The device is left with the last one. Raises WrongChip for the calibration of another chip.
     """
     calibration.check(device.identity)
-    ideal = replace(
-        MeshCalibration.blank(device.identity, design(session.bench.chip)), shifters=calibration.shifters
-    )
-    twin = calibration.twin.mesh
-    best = corrected(wanted.unitary, twin)
-    ways: tuple[tuple[str, MeshCalibration, CorrectedSetting], ...] = (
-        ("as designed", ideal, uncorrected(wanted.unitary, ideal.twin.mesh)),
-        ("calibrated", calibration, uncorrected(wanted.unitary, twin)),
-        ("corrected", calibration, best),
-    )
-    asked = output_shares(torch.as_tensor(wanted.unitary))
+    done: list[Tried] = []
+    ways = list(_ways(session, wanted, calibration))
     session.progress.start("setting the matrix", len(ways))
-    done = []
-    for name, known, setting in ways:
+    for way, planned in ways:
         session.checkpoint()
-        heating = heat_for(known, setting.phases, np.asarray(device.controls.high))
-        powers = read_powers(device, calibration, heating.volts)
-        fidelity = float(amplitude_fidelity(torch.as_tensor(powers), asked))
-        session.store.blocks(DEPLOY).append(
-            name, {"volts": heating.volts, "phases_rad": setting.phases.numpy(), "powers_W": powers}
-        )
-        done.append(Setting(name, heating, powers, fidelity))
-        session.progress.advance(f"{name}: {fidelity:.5f}")
+        powers = read_powers(device, calibration, planned.drive.volts)
+        done.append(Tried(way, planned, powers))
+        arrays = {"volts": planned.drive.volts, "phases_rad": planned.drive.phases, "powers_W": powers}
+        session.store.blocks(DEPLOY).append(way, arrays)
+        session.progress.advance(f"{way}: {done[-1].fidelity:.5f}")
     session.progress.finish()
-    session.note(DEPLOYED, _figures(wanted, calibration, best, tuple(done)))
+    session.note(DEPLOYED, _figures(wanted, calibration, done))
     return tuple(done)
 
 
-def _figures(
-    wanted: Target, calibration: MeshCalibration, best: CorrectedSetting, done: tuple[Setting, ...]
-) -> dict[str, Any]:
-    last = done[-1]
-    amplitudes = np.sqrt(output_shares_of(last.powers_W))
+def _ways(
+    session: MeshSession, wanted: Target, calibration: MeshCalibration
+) -> Iterator[tuple[str, Deployment]]:
+    heaters = session.bench.chip.heaters
+    limits = HeaterLimits(heaters.total_power, heaters.current)
+    failed = [one.name for one in calibration.shifters if not one.ok]
+    unitary, twin = wanted.unitary, calibration.twin
+    ideal = design(session.bench.chip)
+    yield "as designed", plan(unitary, ideal, correct=False, dead=failed, limits=limits)
+    yield "calibrated", plan(unitary, twin, correct=False, dead=failed, limits=limits)
+    corrected = plan(unitary, twin, dead=failed, limits=limits)
+    yield "corrected", corrected
+    if corrected.clipped or corrected.drive.unreached:
+        yield "refined", plan(unitary, twin, dead=failed, limits=limits, refinement=_REFINEMENT)
+
+
+def _figures(wanted: Target, calibration: MeshCalibration, done: Sequence[Tried]) -> dict[str, Any]:
+    best, drive = done[-1], done[-1].planned.drive
+    names = [one.name for one in calibration.shifters]
     return {
         "source": wanted.source,
         "shape": list(wanted.wanted),
         "scale": wanted.scale,
         "version": calibration.version,
-        "fidelity": {setting.name: setting.fidelity for setting in done},
-        "clipped": [str(one) for one in best.clipped],
-        "notes": [*wanted.notes, *_still_possible(calibration, last.heating)],
+        "fidelity": {one.way: one.fidelity for one in done},
+        "achieved": best.fidelity,
+        "predicted": {one.way: one.planned.amplitude_fidelity for one in done},
+        "clipped": [str(one) for one in best.planned.clipped],
+        "unreached": [str(one) for one in drive.unreached],
+        "notes": list(wanted.notes),
         "failed": {one.name: one.reason for one in calibration.shifters if not one.ok},
-        "volts": dict(
-            zip([one.name for one in calibration.shifters], last.heating.volts.tolist(), strict=True)
-        ),
-        "total_W": last.heating.total_W,
+        "volts": dict(zip(names, drive.volts.tolist(), strict=True)),
+        "total_W": drive.total_W,
         "wanted": np.abs(wanted.unitary).tolist(),
-        "measured": amplitudes.tolist(),
+        "measured": shares(torch.as_tensor(best.powers_W)).sqrt().tolist(),
     }
-
-
-def output_shares_of(powers: Array) -> Array:
-    """Powers (N, N), outputs by inputs, as shares of what leaves for each input."""
-    whole = powers.sum(axis=0, keepdims=True)
-    return np.asarray(powers / np.where(whole > 0.0, whole, 1.0), dtype=np.float64)
-
-
-def _still_possible(calibration: MeshCalibration, heating: Heating) -> Iterator[str]:
-    """What failed, and how far the matrix is off for it."""
-    names = [shifter.name for shifter in calibration.shifters]
-    for what, those in (
-        ("failed in the calibration and stays at 0 V", heating.idle),
-        ("would have to pass its limit and stays there", heating.beyond),
-    ):
-        for name in those:
-            off = abs(float(heating.off_rad[names.index(name)]))
-            yield f"{name} {what}: its phase is {off:.2f} rad from what the matrix wants"

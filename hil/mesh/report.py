@@ -65,6 +65,7 @@ def _deployed(figures: dict[str, Any]) -> Deployed:
         wanted=_array(figures["wanted"]),
         measured=_array(figures["measured"]),
         clipped=tuple(figures["clipped"]),
+        unreached=tuple(figures["unreached"]),
         notes=tuple(figures["notes"]),
     )
 

@@ -95,8 +95,9 @@ class Deployed:
     """A matrix on the chip: the amplitudes that were wanted and read, and the fidelity by how it was set.
 
     Attributes:
-        fidelity: by the way of setting: as designed, calibrated, corrected.
-        wanted, measured: amplitudes (N, N), the corrected one's.
+        fidelity: by the way of setting: as designed, calibrated, corrected, refined; the last one is the best.
+        wanted, measured: amplitudes (N, N), the last one's.
+        clipped, unreached: interferometers and shifters that cannot do what was asked, in words.
     """
 
     source: str
@@ -104,6 +105,7 @@ class Deployed:
     wanted: Array
     measured: Array
     clipped: tuple[str, ...] = ()
+    unreached: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -80,6 +80,7 @@ def _deployed(found: Deployed) -> Metrics:
         "source": found.source,
         "fidelity": dict(found.fidelity),
         "clipped": list(found.clipped),
+        "unreached": list(found.unreached),
         "notes": list(found.notes),
         "rms_amplitude": float(np.sqrt(np.mean((found.measured - found.wanted) ** 2))),
     }

@@ -3,7 +3,7 @@
 from functools import partial
 
 from hil.page import mesh_figures
-from hil.page.markup import Markup, facts, join, tag
+from hil.page.markup import Markup, escape, facts, join, tag
 from hil.page.mesh_data import MeshReport
 from hil.page.metrics import Numbers
 from hil.page.numbers import count, duration, quantity, significant
@@ -91,7 +91,8 @@ def deployment(data: MeshReport, numbers: Numbers) -> Markup:
     for name in found.fidelity:
         rows[f"fidelity, {name}"] = numbers(fidelity, "deployed", "fidelity", name)
     rows["amplitudes from wanted"] = numbers(lambda v: significant(v, 3), "deployed", "rms_amplitude")
-    rows["interferometers at their limit"] = ", ".join(found.clipped) or "none"
+    rows["beyond the splitters"] = _lines(found.clipped)
+    rows["phases out of reach"] = _lines(found.unreached)
     return join(
         [
             facts(rows),
@@ -103,3 +104,7 @@ def deployment(data: MeshReport, numbers: Numbers) -> Markup:
             ),
         ]
     )
+
+
+def _lines(told: tuple[str, ...]) -> Markup:
+    return join(tag("div", line) for line in told) if told else escape("none")

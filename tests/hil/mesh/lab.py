@@ -1,11 +1,13 @@
 """A small lab for tests: the example of a mesh, cut down to a few ports."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 import hil
+from hil.store import RunStore
 
 QUICK: dict[str, Any] = {
     "ports": {"repeats": 4},
@@ -53,3 +55,19 @@ def make_mesh_lab(
     experiment = yaml.safe_load((folder / "mesh.yaml").read_text())
     (folder / "mesh.yaml").write_text(yaml.safe_dump({**experiment, **QUICK, **changes}, sort_keys=False))
     return folder / "mesh.yaml"
+
+
+def last_heater_volts(run: Path) -> dict[int, float]:
+    """What each channel of the heaters' supply was last told, by the run's own events."""
+    with RunStore.open(run) as store:
+        texts = [
+            event.get("text", "")
+            for event in store.events()
+            if event["kind"] == "write" and event["instrument"] == "heaters"
+        ]
+    last: dict[int, float] = {}
+    for line in "\n".join(texts).splitlines():
+        if told := re.fullmatch(r"V(?:VEC)?(\d+)=([\d.,]+)", line):
+            values = [float(value) for value in told[2].split(",")]
+            last |= dict(enumerate(values, start=int(told[1])))
+    return last

@@ -55,7 +55,7 @@ def test_correction_brings_a_random_unitary_onto_the_chip(lab: Path) -> None:
     assert fidelity["as designed"] < fidelity["calibrated"] < fidelity["corrected"]
     with open_session(MESH, lab) as session:
         assert not missed(session.experiment, metrics)
-        assert missed(session.experiment, {DEPLOYED: {"fidelity": {"corrected": 0.99}}})
+        assert missed(session.experiment, {DEPLOYED: {"achieved": 0.99}})
 
 
 def test_the_chips_true_matrix_is_then_the_target(lab: Path) -> None:
@@ -76,8 +76,11 @@ def test_a_failed_shifter_is_named_with_what_it_costs(lab: Path) -> None:
     found = metrics[DEPLOYED]
     assert found["failed"] == {"t1_1": "open"}
     assert found["volts"]["t1_1"] == 0.0
-    assert any("t1_1 failed" in note and "rad" in note for note in found["notes"])
-    assert found["fidelity"]["corrected"] < 0.999
+    assert any(
+        told.startswith("t1_1: its heater is dead") and "rad off" in told for told in found["unreached"]
+    )
+    # the others make up for it as far as they can
+    assert found["fidelity"]["corrected"] < found["fidelity"]["refined"] == found["achieved"]
 
 
 def test_what_splitters_cannot_do_is_told(lab: Path) -> None:
