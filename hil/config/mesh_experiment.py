@@ -1,8 +1,8 @@
 """The experiment file of a photonic mesh: how it is calibrated, and what counts as good."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hil.config.experiment_file import ExperimentBase
 from hil.config.fields import Count, Section, Share
@@ -11,9 +11,17 @@ FORMAT = "hil-mesh/1"
 
 
 class PortsSection(Section):
-    """Darks of the detectors and losses of the ports: how often each is read."""
+    """Darks, modulators and port losses.
 
-    repeats: Count = 16
+    Attributes:
+        repeats: readings in the dark, and with all inputs lit.
+        points: of each modulator's curve.
+        mixes: random settings from which the losses are told apart.
+    """
+
+    repeats: Annotated[int, Field(ge=2)] = 16
+    points: Annotated[int, Field(ge=8)] = 16
+    mixes: Count = 4
 
 
 class HeatersSection(Section):
@@ -23,34 +31,45 @@ class HeatersSection(Section):
 
 
 class SweepsSection(Section):
-    """The sweep of every phase shifter: at how many powers from nothing to the heater's limit."""
+    """The sweep of every phase shifter: at how many powers, and the least visibility that is trusted."""
 
     points: Annotated[int, Field(ge=8)] = 24
+    min_visibility: Share = 0.3
 
 
 class CrosstalkSection(Section):
-    """The regression of crosstalk: how many random settings are read for it."""
+    """Crosstalk: how many of the nearest heaters are stepped for each shifter."""
 
-    settings: Count = 64
+    neighbours: Count = 6
 
 
 class TwinSection(Section):
-    """The fit of the whole model: random settings that are read for it, and steps of the fit at most."""
+    """The fit of the whole model.
 
-    settings: Count = 64
-    steps: Count = 300
+    Attributes:
+        settings: random ones, each read from every input.
+        together: patterns of several lit inputs read at each besides.
+        repeats: readings of one setting that tell the noise.
+        steps: of the fit's descent, before it is refined.
+    """
+
+    settings: Annotated[int, Field(ge=8)] = 64
+    together: Count = 1
+    repeats: Annotated[int, Field(ge=2)] = 16
+    steps: Count = 400
 
 
 class VerifySection(Section):
-    """What the finished calibration is tried on.
-
-    Attributes:
-        unitaries: Haar-random ones, each read from every input.
-        drift_settings: random settings that are read at the beginning and again at the end; 0 for none.
-    """
+    """What the finished calibration is tried on: Haar-random unitaries, and random settings, all unseen."""
 
     unitaries: Count = 20
-    drift_settings: Annotated[int, Field(ge=0)] = 16
+    settings: Count = 10
+
+
+class DriftSection(Section):
+    """The twin's first settings, read again at the end: how many; 0 for none."""
+
+    settings: Literal[0] | Annotated[int, Field(ge=4)] = 16
 
 
 class AcceptanceSection(Section):
@@ -64,7 +83,7 @@ class AcceptanceSection(Section):
 
     min_fidelity: Share | None = 0.999
     min_good_shifters: Share | None = 1.0
-    max_residual_over_noise: Annotated[float, Field(gt=0)] | None = 2.0
+    max_residual_over_noise: Annotated[float, Field(gt=0)] | None = None
 
 
 class MeshExperiment(ExperimentBase):
@@ -77,4 +96,13 @@ class MeshExperiment(ExperimentBase):
     crosstalk: CrosstalkSection = CrosstalkSection()
     twin: TwinSection = TwinSection()
     verify: VerifySection = VerifySection()
+    drift: DriftSection = DriftSection()
     acceptance: AcceptanceSection = AcceptanceSection()
+
+    @model_validator(mode="after")
+    def _read_before(self) -> Self:
+        if self.drift.settings > self.twin.settings:
+            raise ValueError(
+                f"drift.settings, {self.drift.settings}, are of the twin's {self.twin.settings}; ask for fewer"
+            )
+        return self

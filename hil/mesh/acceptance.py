@@ -6,7 +6,7 @@ from typing import Any
 from hil.acceptance import Criterion
 from hil.config.mesh_experiment import MeshExperiment
 
-SHIFTERS, RESULT, DEPLOYED = "shifters", "result", "deployed"
+SHIFTERS, RESULT, DEPLOYED, SPENT = "shifters", "result", "deployed", "spent"
 """Sections of a run's figures."""
 
 

@@ -1,5 +1,8 @@
 """A calibration carried out on the design alone: how many readings it takes, and how long they last."""
 
+from collections.abc import Mapping
+
+from calibration.device import Array
 from calibration.mesh import MeshCalibration
 from hil.chips.mesh import timing
 from hil.config.mesh_chip import MeshSection
@@ -26,11 +29,10 @@ def dry_run(experiment: MeshExperiment, chip: MeshSection) -> str:
         name=chip.name,
     )
     known = MeshCalibration.blank(device.identity, model)
-    told = []
-    for stage in stages_of(quick, chip):
+    told, read = [], dict[str, dict[str, Mapping[str, Array]]]()
+    for stage in stages_of(quick, chip, read.__getitem__):
         before = device.cost.readings
-        for _ in stage.run(device, known, {}):
-            pass
+        read[stage.name] = {block.name: block.arrays for block in stage.run(device, known, {})}
         known = stage.result()
         told.append(f"{stage.name} {device.cost.readings - before}")
     total = device.cost

@@ -1,10 +1,56 @@
 """The stages of a mesh's calibration in their order, with the settings of the experiment."""
 
-from calibration.mesh import Stage
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from calibration.mesh import Blocks, Stage
+from calibration.mesh.crosstalk import CrosstalkPlan
+from calibration.mesh.drive import HeaterLimits
+from calibration.mesh.internal import SweepPlan
+from calibration.mesh.plan import StagesPlan, sweep_stages
+from calibration.mesh.ports import PortsPlan
+from calibration.mesh.resistances import HeatersPlan
+from calibration.mesh.twin import FitPlan
+from calibration.mesh.twin_stage import TwinStage
+from calibration.mesh.verify import DriftStage, VerifyStage
 from hil.config.mesh_chip import MeshSection
 from hil.config.mesh_experiment import MeshExperiment
 
+STAGES = ("ports", "heaters", "internal", "external", "crosstalk", "twin", "verify", "drift")
+"""Their names, which are those of the run's steps and of its blocks."""
 
-def stages_of(experiment: MeshExperiment, chip: MeshSection) -> list[Stage]:
-    """New stages, each for one use."""
-    return []
+
+def wanted_stages(experiment: MeshExperiment) -> tuple[str, ...]:
+    """Those that the experiment asks for."""
+    return STAGES if experiment.drift.settings else STAGES[:-1]
+
+
+def stages_of(
+    experiment: MeshExperiment, chip: MeshSection, blocks_of: Callable[[str], Blocks]
+) -> Iterator[Stage]:
+    """New stages, each for one use and made when it is its turn.
+
+    Args:
+        blocks_of: what a stage before has read, by its name: the last one reads some of it again.
+    """
+    asked, seed, total_W = experiment, experiment.seed, chip.heaters.total_power
+    yield from sweep_stages(
+        StagesPlan(
+            PortsPlan(asked.ports.repeats, asked.ports.points, asked.ports.mixes, seed),
+            HeatersPlan(asked.heaters.points),
+            SweepPlan(asked.sweeps.points, asked.sweeps.min_visibility),
+            CrosstalkPlan(asked.crosstalk.neighbours),
+        )
+    )
+    yield TwinStage(
+        asked.twin.settings,
+        together=asked.twin.together,
+        repeats=asked.twin.repeats,
+        total_W=total_W,
+        plan=replace(FitPlan(), steps=asked.twin.steps, seed=seed),
+        seed=seed,
+    )
+    limits = HeaterLimits(total_W, chip.heaters.current)
+    yield VerifyStage(asked.verify.unitaries, asked.verify.settings, limits=limits, seed=seed)
+    if asked.drift.settings:
+        yield DriftStage(blocks_of("twin"), asked.drift.settings, total_W=total_W, seed=seed)

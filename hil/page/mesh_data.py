@@ -58,13 +58,15 @@ class Twin:
 
     Attributes:
         loss: after each step of the fit, (steps,).
-        figures: in words and numbers, from the calibration.
+        figures: more of them, by name.
+        verdict: of the fit, in words.
         residual_over_noise: RMS of what the twin leaves, in standard deviations of a reading.
     """
 
     loss: Array
     residual_over_noise: float | None
     figures: Mapping[str, float] = field(default_factory=dict)
+    verdict: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,20 +76,24 @@ class Verification:
     Attributes:
         fidelity: one for each unitary.
         predicted_W, measured_W: (points, N), at the ports in their order.
+        uncorrected: the fidelities without the correction of the splitters.
     """
 
     fidelity: Array
     predicted_W: Array
     measured_W: Array
+    uncorrected: Array | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Recheck:
-    """The same settings read again later: amplitude fidelity of prediction and reading, then and now, each (n,)."""
+    """Settings read again at the end: the twin's residual over noise then and now, and the change over noise."""
 
-    before: Array
-    after: Array
-    apart_s: float | None = None
+    settings: int
+    then: float | None
+    now: float | None
+    change: float | None
+    verdict: str
 
 
 @dataclass(frozen=True, eq=False)

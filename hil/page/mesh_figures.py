@@ -20,7 +20,7 @@ from hil.page.canvas import (
     drawing,
 )
 from hil.page.data import Array
-from hil.page.mesh_data import Deployed, HeaterCurve, Ports, Recheck, Sweep, Twin, Verification
+from hil.page.mesh_data import Deployed, HeaterCurve, Ports, Sweep, Twin, Verification
 
 _ACROSS = 8
 """Small pictures beside each other."""
@@ -177,21 +177,6 @@ def verification(found: Verification) -> Drawing:
         right.set_title("Powers at the ports, a colour each")
         right.set_xlabel(f"predicted / {prefix}W")
         right.set_ylabel(f"measured / {prefix}W")
-        return Drawing(figure)
-
-
-def recheck(found: Recheck) -> Drawing:
-    """Each setting's infidelity when it was first read, and when it was read again."""
-    with drawing(2.8, HALF_WIDTH) as figure:
-        axes = figure.subplots()
-        places = np.arange(len(found.before))
-        axes.plot(places, 1.0 - found.before, "o", color=BLUE, markersize=4, label="then")
-        axes.plot(places, 1.0 - found.after, "s", color=VERMILLION, markersize=4, label="now")
-        axes.set_xlabel("setting")
-        axes.set_ylabel("1 − amplitude fidelity")
-        axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 2))
-        axes.set_ylim(bottom=0.0)
-        axes.legend()
         return Drawing(figure)
 
 

@@ -63,15 +63,16 @@ def _verification(found: Verification) -> Metrics:
         "least_fidelity": float(found.fidelity.min()),
         "mean_infidelity": float(1.0 - found.fidelity.mean()),
         "rms_W": float(np.sqrt(np.mean(difference**2))),
+        "mean_uncorrected": None if found.uncorrected is None else float(found.uncorrected.mean()),
     }
 
 
 def _recheck(found: Recheck) -> Metrics:
     return {
-        "settings": len(found.before),
-        "fidelity_then": float(found.before.mean()),
-        "fidelity_now": float(found.after.mean()),
-        "apart_s": found.apart_s,
+        "settings": found.settings,
+        "residual_over_noise_then": found.then,
+        "residual_over_noise": found.now,
+        "change_over_noise": found.change,
     }
 
 

@@ -6,7 +6,7 @@ from hil.page import mesh_figures
 from hil.page.markup import Markup, escape, facts, join, tag
 from hil.page.mesh_data import MeshReport
 from hil.page.metrics import Numbers
-from hil.page.numbers import count, duration, quantity, significant
+from hil.page.numbers import count, quantity, significant
 from hil.page.section import beside, missing, picture, plain_number
 
 
@@ -27,6 +27,7 @@ def twin(data: MeshReport, numbers: Numbers) -> Markup:
     if found is None:
         return missing("The twin has not been fitted yet.")
     rows: dict[str, object] = {
+        "verdict": found.verdict,
         "residual over noise": tag("b", numbers(plain_number, "twin", "residual_over_noise")),
         "steps": numbers(count, "twin", "steps"),
     }
@@ -56,6 +57,7 @@ def verification(data: MeshReport, numbers: Numbers) -> Markup:
                 {
                     "mean amplitude fidelity": tag("b", numbers(fidelity, at, "mean_fidelity")),
                     "least": numbers(fidelity, at, "least_fidelity"),
+                    "mean without correction": numbers(fidelity, at, "mean_uncorrected"),
                     "random unitaries": numbers(count, at, "unitaries"),
                     "powers from prediction": numbers(partial(quantity, unit="W"), at, "rms_W"),
                 }
@@ -69,16 +71,14 @@ def verification(data: MeshReport, numbers: Numbers) -> Markup:
         ]
     if data.recheck is not None:
         at = "recheck"
-        rows: dict[str, object] = {
-            "fidelity then": numbers(fidelity, at, "fidelity_then"),
-            "fidelity now": numbers(fidelity, at, "fidelity_now"),
+        drift: dict[str, object] = {
+            "verdict": data.recheck.verdict,
+            "settings read again": numbers(count, at, "settings"),
+            "change over noise": numbers(plain_number, at, "change_over_noise"),
+            "twin's residual over noise, then": numbers(plain_number, at, "residual_over_noise_then"),
+            "and now": numbers(plain_number, at, "residual_over_noise"),
         }
-        if data.recheck.apart_s is not None:
-            rows["apart"] = numbers(duration, at, "apart_s")
-        drawn = picture(
-            mesh_figures.recheck(data.recheck), "Drift", "The same settings, read again at the end."
-        )
-        parts += [tag("h3", "Drift"), beside(facts(rows), drawn)]
+        parts += [tag("h3", "Drift"), facts(drift)]
     return join(parts)
 
 

@@ -10,12 +10,13 @@ import hil
 from hil.store import RunStore
 
 QUICK: dict[str, Any] = {
-    "ports": {"repeats": 4},
+    "ports": {"repeats": 4, "points": 10, "mixes": 2},
     "heaters": {"points": 4},
     "sweeps": {"points": 12},
-    "crosstalk": {"settings": 8},
-    "twin": {"settings": 24, "steps": 60},
-    "verify": {"unitaries": 3, "drift_settings": 3},
+    "crosstalk": {"neighbours": 2},
+    "twin": {"settings": 24, "together": 1, "repeats": 4, "steps": 100},
+    "verify": {"unitaries": 3, "settings": 2},
+    "drift": {"settings": 4},
 }
 
 

@@ -84,7 +84,7 @@ def calibrated(run: Run | None = None) -> MeshReport:
             predicted,
             predicted * (1 + 0.01 * rng.standard_normal(predicted.shape)),
         ),
-        recheck=Recheck(1.0 - 1e-4 * rng.random(12), 1.0 - 2e-4 * rng.random(12), 800.0),
+        recheck=Recheck(12, 1.02, 1.1, 1.05, "steady"),
     )
 
 

@@ -35,7 +35,7 @@ def test_every_section_and_picture_is_there(page: Page) -> None:
         "ports",
         "run",
     }
-    assert len(page.all("img")) == 7  # fidelities, drift; fit; sweeps; map; I-V; ports
+    assert len(page.all("img")) == 6  # fidelities; fit; sweeps; map; I-V; ports
     assert not [a for a in page.all("p") if a.get("class") == "missing"]
     assert not page.unclosed
     for attributes in page.all("img"):
