@@ -5,6 +5,7 @@ CalibrationError (Exception)
 ├── ShapeError (ValueError)         an array whose shape or names do not fit the device
 ├── NotEnoughData (ValueError)      too few usable samples for what was asked
 ├── OutsideData (ValueError)        a recorded device was asked for a point it never saw
+├── PowerLimit (ValueError)        a setting for which the heaters would draw too much together
 ├── WrongChip (ValueError)          a calibration of another chip
 └── ModelFileError (ValueError)     a stored model that is foreign, cut short or of a newer format
 """
@@ -28,6 +29,10 @@ class NotEnoughData(CalibrationError, ValueError):
 
 class OutsideData(CalibrationError, ValueError):
     """A recorded device was asked for a point that it never saw."""
+
+
+class PowerLimit(CalibrationError, ValueError):
+    """The heaters of a chip would draw more power together than is allowed."""
 
 
 class WrongChip(CalibrationError, ValueError):
