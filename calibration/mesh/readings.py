@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from calibration.device import Array
 from calibration.errors import NotEnoughData, PlanError, ShapeError
@@ -50,16 +51,18 @@ class PowerNoise:
         """
         if powers.ndim != 2 or len(powers) < 2 or not np.isfinite(powers).all():
             raise NotEnoughData("the noise of a reading needs at least two finite readings of each power")
-        mean, variance = np.maximum(powers.mean(0), 0.0), powers.var(0, ddof=1)
-        # The variance of a variance grows with its square: weighted anew until the weights are its own.
-        least = max(least_W, 1e-6 * float(mean.mean()), np.finfo(np.float64).tiny) ** 2
+        scale = float(np.abs(powers).mean()) or 1.0
+        mean, variance = np.maximum(powers.mean(0), 0.0) / scale, powers.var(0, ddof=1) / scale**2
+        least = max(least_W / scale, 1e-6) ** 2
         terms = np.stack((np.ones_like(mean), mean**2), axis=1)
-        found = np.array([least, float(variance.sum() / max(float((mean**2).sum()), least))])
-        for _ in range(20):
+        # The variance of a variance grows with its square: weighted anew until the weights are its own.
+        found = np.array(
+            [max(least, float(np.quantile(variance, 0.1))), float(variance.sum() / terms.sum(0)[1])]
+        )
+        for _ in range(30):
             weight = 1.0 / (terms @ found)
-            solved = np.linalg.lstsq(terms * weight[:, None], variance * weight, rcond=None)[0]
-            found = np.maximum(solved, (least, 0.0))
-        return cls(float(np.sqrt(found[0])), float(np.sqrt(found[1])))
+            found = np.maximum(nnls(terms * weight[:, None], variance * weight)[0], (least, 0.0))
+        return cls(scale * float(np.sqrt(found[0])), float(np.sqrt(found[1])))
 
 
 @dataclass(frozen=True, eq=False)

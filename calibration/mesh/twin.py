@@ -26,6 +26,8 @@ from simulators.models.threads import one_thread
 
 M = TypeVar("M", bound=nn.Module)
 FORMAT = "hil-twin-fit/1"
+_PROBES = 6  # random vectors for the curvature of each coordinate
+_ENOUGH = 0.05  # a Gauss-Newton step is solved for to this share of the slope
 _COARSE = (
     0.3  # of the mean power: an extra floor of the readings at the beginning, where the model is far off
 )
@@ -43,6 +45,7 @@ class FitPlan:
         refinements: Gauss-Newton steps on all settings at most; it ends when they gain nothing.
         held_out: share of the settings that only judge.
         tolerance: a refinement that lowers the objective by less than this share is the last.
+        products: with the curvature in each refinement at most.
         seed: of the split and the order of settings.
         single: whether to compute in single precision, which is enough for noise above 1e-4.
     """
@@ -55,6 +58,7 @@ class FitPlan:
     tolerance: float = 0.002
     seed: int = 0
     single: bool = True
+    products: int = 60
 
     def __post_init__(self) -> None:
         if self.steps < 0 or self.refinements < 0 or self.steps + self.refinements < 1 or self.batch < 1:
@@ -163,7 +167,7 @@ class TwinFit(Generic[M]):
             began = time.perf_counter()
             step = len(self.history)
             with one_thread():  # the pieces are small enough for a second one to do nothing but wait
-                record = self._descend(step) if step < self.plan.steps else self._refine()
+                record = self._descend(step) if step < self.plan.steps else self._refine(step)
             self._spent_s += time.perf_counter() - began
             kind: Literal["descent", "refinement"] = "descent" if step < self.plan.steps else "refinement"
             self.history.append(FitStep(step, kind, *record, self._spent_s))
@@ -236,10 +240,10 @@ class TwinFit(Generic[M]):
         with torch.no_grad():
             return float((off.square().sum() / chosen.good).sqrt()), math.nan
 
-    def _refine(self) -> tuple[float, float]:
+    def _refine(self, step: int) -> tuple[float, float]:
         """One Gauss-Newton step from the present point, as long as it lowers the objective."""
         objective, slope = self._objective_and_slope()
-        change = self._solve(-slope)
+        change = self._solve(-slope, self._scale(step))
         for fraction in (1.0, 0.5, 0.25, 0.1, 0.03):
             moved = self.z + fraction * change
             reached = self._value(moved)
@@ -280,20 +284,35 @@ class TwinFit(Generic[M]):
             total += torch.autograd.grad(predicted, z, pull)[0]
         return total
 
-    def _solve(self, target: Tensor) -> Tensor:
-        """Where (JᵀJ + 1) · x = target, by conjugate gradients, to a tenth of the target's norm."""
+    def _scale(self, step: int) -> Tensor:
+        """The diagonal of JᵀJ + 1, estimated by random signs (Bekas et al., Appl. Numer. Math. 57, 1214 (2007))."""
+        generator = torch.Generator().manual_seed(self.plan.seed * 1_000_003 + step)
+        total = torch.zeros_like(self.z)
+        for block in self._train.blocks():
+            z = self.z.detach().requires_grad_()
+            predicted, weight = self._predict(z, block), block.weight()
+            for probe in range(_PROBES):
+                signs = torch.randint(0, 2, weight.shape, generator=generator).to(weight.dtype) * 2.0 - 1.0
+                more = probe < _PROBES - 1
+                total += torch.autograd.grad(predicted, z, weight * signs, retain_graph=more)[0].square()
+        return 1.0 + total / _PROBES
+
+    def _solve(self, target: Tensor, scale: Tensor) -> Tensor:
+        """Where (JᵀJ + 1) · x = target, by conjugate gradients, each coordinate in units of its own curvature."""
         found, left = torch.zeros_like(target), target.clone()
-        direction, size = left.clone(), float(left @ left)
-        goal = 0.01 * size
-        for _ in range(60):
+        eased = left / scale
+        direction, size = eased.clone(), float(left @ eased)
+        goal = _ENOUGH**2 * size
+        for _ in range(self.plan.products):
             pushed = self._curvature(direction)
             along = size / float(direction @ pushed)
             found += along * direction
             left -= along * pushed
-            before, size = size, float(left @ left)
+            eased = left / scale
+            before, size = size, float(left @ eased)
             if size < goal:
                 break
-            direction = left + size / before * direction
+            direction = eased + size / before * direction
         return found
 
     # -- readings

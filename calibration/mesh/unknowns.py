@@ -17,18 +17,45 @@ class Spread:
         own: of each value on its own, a number or of the parameter's shape; 0 where it is known.
         common: of what all values of a group share, such as a mean loss; 0 for nothing.
         groups: the group of each value, of the parameter's shape; without them all are of one. -1 is of none.
+        share: how much of what its group shares each value takes; all of it by default.
     """
 
     own: float | Tensor
     common: float = 0.0
     groups: Tensor | None = None
+    share: float | Tensor = 1.0
+
+    @property
+    def free(self) -> bool:
+        """Whether anything is unknown at all."""
+        return bool(torch.as_tensor(self.own).any()) or self.common > 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Term:
+    """One parameter: value = centre + own · z[mine] where it is free + shared · z[ours][group]."""
+
+    centre: Tensor
+    free: Tensor
+    own: Tensor
+    mine: slice
+    member: Tensor
+    group: Tensor
+    shared: Tensor
+    ours: slice
+
+    def value(self, z: Tensor) -> Tensor:
+        flat = self.centre.flatten().index_add(0, self.free, self.own * z[self.mine])
+        if len(self.member):
+            flat = flat.index_add(0, self.member, self.shared * z[self.ours].index_select(0, self.group))
+        return flat.view_as(self.centre)
 
 
 class Unknowns:
     """Parameters of a model as one vector of coordinates whose prior is the standard normal distribution.
 
-    parameter = present + own · z + common · z_of_group. The fit's weakly determined directions and the gauge
-    freedoms of a mesh stay where the model was, as their prior says.
+    parameter = present + own · z + common · share · z of its group. The fit's weakly determined directions and the
+    gauge freedoms of a mesh stay where the model was, as their prior says.
 
     Args:
         model: whose present values are the prior's centre; it is not changed.
@@ -41,34 +68,34 @@ class Unknowns:
         if unknown:
             raise ShapeError(f"the model has no parameter {unknown[0]!r}; it has {', '.join(present)}")
         self.count = 0
-        self._terms: list[tuple[str, Tensor, Tensor, Tensor, float, Tensor | None, slice, slice]] = []
+        self._terms: dict[str, _Term] = {}
         for name, spread in spreads.items():
             centre = present[name].detach()
-            own = torch.as_tensor(spread.own, dtype=centre.dtype).broadcast_to(centre.shape)
-            free = own.flatten().nonzero()[:, 0]
-            groups = spread.groups
-            if spread.common and groups is None:
-                groups = torch.zeros(centre.shape, dtype=torch.long)
-            shared = int(groups.max()) + 1 if spread.common and groups is not None else 0
+            own, share, groups = (
+                torch.as_tensor(values).broadcast_to(centre.shape).flatten()
+                for values in (spread.own, spread.share, 0 if spread.groups is None else spread.groups)
+            )
+            free = own.nonzero()[:, 0]
+            member = (groups >= 0).nonzero()[:, 0] if spread.common else free[:0]
             mine = slice(self.count, self.count + len(free))
-            ours = slice(mine.stop, mine.stop + shared)
+            ours = slice(mine.stop, mine.stop + (int(groups[member].max()) + 1 if len(member) else 0))
             self.count = ours.stop
-            scale = own.flatten()[free].to(dtype)
-            self._terms.append((name, centre.to(dtype), free, scale, spread.common, groups, mine, ours))
+            self._terms[name] = _Term(
+                centre.to(dtype),
+                free,
+                own[free].to(dtype),
+                mine,
+                member,
+                groups[member],
+                (spread.common * share[member]).to(dtype),
+                ours,
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the parameters."""
-        return tuple(term[0] for term in self._terms)
+        return tuple(self._terms)
 
     def values(self, z: Tensor) -> dict[str, Tensor]:
         """The parameters at coordinates z (count,), differentiable."""
-        found = {}
-        for name, centre, free, scale, common, groups, mine, ours in self._terms:
-            value = centre.flatten().index_add(0, free, scale * z[mine]).view_as(centre)
-            if ours.stop > ours.start and groups is not None:
-                # group -1 takes the zero at the end
-                padded = torch.cat((common * z[ours], z.new_zeros(1)))
-                value = value + padded[groups]
-            found[name] = value
-        return found
+        return {name: term.value(z) for name, term in self._terms.items()}
