@@ -83,7 +83,12 @@ def _characterised(known: MeshCalibration, design_ohm: float) -> dict[str, Any]:
         )
     parts["sweeps"] = tuple(
         Sweep(
-            name, *(_array(curve[key]) for key in ("heater_W", "powers_W", "heater_W", "fitted_W")), ok[name]
+            name,
+            _array(curve["heater_W"]),
+            _array(curve["powers_W"]),
+            _array(curve["heater_W"]),
+            _array(curve["fitted_W"]),
+            ok[name],
         )
         for stage in ("internal", "external")
         for name, curve in found.get(stage, {}).get("curves", {}).items()

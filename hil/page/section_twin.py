@@ -36,8 +36,8 @@ def twin(data: MeshReport, numbers: Numbers) -> Markup:
         picture(
             mesh_figures.twin_fit(found),
             "Fit of the twin",
-            "All offsets, splitters, crosstalk and losses together, to powers alone. At 1 there is nothing left "
-            "but noise.",
+            "All offsets, splitters, crosstalk and losses together, to powers alone. The first steps are "
+            "lenient with dark ports and no measure; the last ones count everything. At 1 nothing is left but noise.",
         )
         if len(found.loss)
         else missing("The course of the fit was not kept.")

@@ -43,7 +43,7 @@ def make_mesh_lab(
     if noiseless:
         bench["emulator"]["chip"]["imperfections"] = {"drift": "0 rad"}
         for instrument in bench["emulator"]["instruments"].values():
-            instrument["options"] = {**instrument.get("options", {}), "noise": 0}
+            instrument["noise"] = 0
     shifters = ports * (ports - 1)
     bench["emulator"]["chip"]["options"] |= {"ports": ports, **(options or {})}
     bench["emulator"]["wires"] = [
