@@ -10,7 +10,7 @@ from calibration.device import Device
 from calibration.mesh import Blocks, MeshCalibration, Stage
 from hil.errors import StepError
 from hil.mesh.acceptance import RESULT, SHIFTERS, SPENT
-from hil.mesh.design import design
+from hil.mesh.design import blank_record
 from hil.mesh.records import Records
 from hil.mesh.session import MeshSession
 from hil.mesh.stages import stages_of, wanted_stages
@@ -44,7 +44,7 @@ def calibrate(session: MeshSession) -> None:
 
 def calibrate_on(session: MeshSession, device: Device, stages: Iterable[Stage]) -> None:
     """The stages that are not done yet, on a device that is connected."""
-    known = MeshCalibration.blank(device.identity, design(session.bench.chip))
+    known = blank_record(device.identity, session.bench.chip)
     for stage in stages:
         session.checkpoint()
         if session.status(stage.name) == "done":

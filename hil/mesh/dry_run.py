@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 
 from calibration.device import Array
-from calibration.mesh import MeshCalibration
 from hil.chips.mesh import timing
 from hil.config.mesh_chip import MeshSection
 from hil.config.mesh_experiment import MeshExperiment
 from hil.devices.emulated_mesh import EmulatedMesh
-from hil.mesh.design import design
+from hil.mesh.design import blank_record, design
 from hil.mesh.stages import stages_of
 from simulators.models.mesh import PhotonicSpecimen
 
@@ -25,10 +24,12 @@ def dry_run(experiment: MeshExperiment, chip: MeshSection) -> str:
         sample_rate_Hz=1.0 / (waits.averaging_s + max(waits.thermal_s, waits.electrical_s)),
         low_V=chip.modulators.low,
         high_V=chip.modulators.high,
-        full_scale_W=chip.meters.saturation,
+        full_scale_W=max(
+            chip.meters.saturation, 10.0 * chip.laser.power
+        ),  # it is the readings that count here
         name=chip.name,
     )
-    known = MeshCalibration.blank(device.identity, model)
+    known = blank_record(device.identity, chip)
     told, read = [], dict[str, dict[str, Mapping[str, Array]]]()
     for stage in stages_of(quick, chip, read.__getitem__):
         before = device.cost.readings

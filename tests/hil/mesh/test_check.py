@@ -43,7 +43,7 @@ def test_everything_is_looked_at(lab: Path) -> None:
 @pytest.mark.parametrize(
     ("chip", "what", "said", "code"),
     [
-        ({"laser": {"power": "1 W", "limit": "2 W"}}, "laser", "outside the laser's", USAGE),
+        ({"laser": {"power": "30 mW", "limit": "2 W"}}, "laser", "outside the laser's", USAGE),
         ({"laser": {"wavelength": "800 nm"}}, "laser", "laser.wavelength", USAGE),
         ({"modulators": {"high": "20 V"}}, "limits of the modulators' source", "20 V", USAGE),
         ({"heaters": {"first": 60}}, "limits of the heaters' supply", "t0_0 is on channel 60", USAGE),
