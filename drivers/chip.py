@@ -146,6 +146,12 @@ class Chip(Instrument):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    def leave(self) -> None:
+        """Let the instruments go as they are, whatever they put out: for a chip that is meant to stay on."""
+        hardware: ChipHardware | None = self.__dict__.pop("_hardware", None)
+        if hardware is not None:
+            hardware.close()
+
     def close(self) -> None:
         """Go to the safe state and let the instruments go; a second call does nothing.
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hil.api.lab import demo as demo
     from hil.api.lab import init as init
     from hil.api.lab import station as station
+    from hil.api.mesh import deploy as deploy
     from hil.api.recordings import compare as compare
     from hil.api.recordings import record as record
     from hil.api.recordings import replay as replay
@@ -42,6 +43,7 @@ _HOME = {
     "check": "hil.api.check",
     "compare": "hil.api.recordings",
     "demo": "hil.api.lab",
+    "deploy": "hil.api.mesh",
     "export": "hil.api.export",
     "fit": "hil.api.steps",
     "import_brainspy": "hil.imports.brainspy",

@@ -35,7 +35,9 @@ class Criterion:
         return f"{self.what}: {self._in_unit(self.measured)}; {asked}"
 
     def _in_unit(self, value: float) -> str:
-        return f"{value * 1e9:.4g} nA" if self.unit == "A" else f"{value:.4g}"
+        if self.unit == "A":
+            return f"{value * 1e9:.4g} nA"
+        return f"{value:.6g}" if 0.99 < value < 1.0 else f"{value:.4g}"  # a fidelity is told by its nines
 
 
 def criteria(experiment: ExperimentFile, metrics: Mapping[str, Any]) -> tuple[Criterion, ...]:

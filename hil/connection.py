@@ -1,8 +1,9 @@
-"""From a bench file to a calibrated chip, and back to rest whatever happens."""
+"""From a bench file to open instruments and a chip on them, and back to rest whatever happens."""
 
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import (
+    AbstractContextManager,
     ExitStack,
     closing,
     contextmanager,
@@ -10,24 +11,15 @@ from contextlib import (
 )
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from pyvisa import ResourceManager
 from qcodes.instrument import Instrument, VisaInstrument
 from qcodes.station import Station
 
-from drivers.card_digitizer import CardDigitizer
-from drivers.card_source import CardSource
-from drivers.dnpu import DNPU
-from drivers.envelope import DifferenceLimit, PowerLimit
-from drivers.errors import EnvelopeError, IdentityError, InstrumentError, InstrumentTimeout, ShapeError
+from drivers.errors import IdentityError, InstrumentError, InstrumentTimeout, ShapeError
 from drivers.guard import guarded
-from drivers.keysight_digitizer import KeysightDigitizer
-from drivers.layout import Electrode, JointLimits, Readout, Reference
-from drivers.qdac2_source import Qdac2Source
-from drivers.roles import Digitizer, VoltageSourceArray
-from hil.config.bench import BenchFile, RackFile, station_configuration
-from hil.config.dnpu_chip import DnpuSection
+from hil.config.bench import RackFile, station_configuration
 from hil.config.visa_library import library, replaying
 from hil.errors import ConfigError
 from hil.interrupts import Interrupts
@@ -37,21 +29,34 @@ from simulators.daqmx import emulated_daqmx
 from simulators.errors import SimulatorError
 from simulators.frames import emulated_frames
 
-SOURCES: dict[str, Callable[[Any, DnpuSection], VoltageSourceArray]] = {
-    "QDac2": lambda instrument, chip: Qdac2Source(instrument, _trigger_output(chip)),
-    "NICards": lambda instrument, chip: CardSource(instrument),
-}
-DIGITIZERS: dict[str, Callable[[Any, DnpuSection], Digitizer]] = {
-    "Keysight34465A": lambda instrument, chip: KeysightDigitizer(instrument),
-    "Keysight34470A": lambda instrument, chip: KeysightDigitizer(instrument),
-    "NICards": lambda instrument, chip: CardDigitizer(instrument),
-}
-"""Which adapter serves a driver, by its class name."""
+
+class Chip(Protocol):
+    """What every chip's driver offers to a session."""
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """What the chip is, and the identities of its instruments."""
+
+    def rest(self) -> None:
+        """Bring the chip to rest, at its slew limits."""
+
+    def safe_state(self) -> None:
+        """Bring everything to rest, whatever fails; raises what did."""
+
+
+Driver = TypeVar("Driver", bound=Chip)
 
 
 @contextmanager
-def connect(session: Session) -> Iterator[DNPU]:
-    """The session's chip with its amplifier measured; at rest afterwards, however the block ends.
+def connected(
+    session: Session[Any, Any],
+    open_chip: Callable[[Station], AbstractContextManager[Driver]],
+    *,
+    hold: bool = False,
+) -> Iterator[Driver]:
+    """The session's chip on its open station; at rest afterwards, however the block ends.
+
+    With `hold` a block that ends well leaves the chip as it is, as far as `open_chip` does so too.
 
     Identities go into the manifest, every byte sent into the events. Raises ConfigError for a driver that
     cannot be used, InstrumentError or one of its kind for an instrument that is not there or not itself.
@@ -63,23 +68,19 @@ def connect(session: Session) -> Iterator[DNPU]:
         session.traffic = traffic
         for name in session.bench.station.instruments:
             traffic.follow(name, station.components[name])
-        chip = stack.enter_context(open_chip(session.bench, station, session.interrupts))
+        chip = stack.enter_context(open_chip(station))
         store.describe(instruments=dict(chip.identity))
         stack.enter_context(guarded(Undisturbed(chip, session.interrupts)))
-        session.progress.say("measuring the amplifier's gain and offset")
-        calibration = chip.calibrate_amplifier()
-        session.note("amplifier", calibration.to_dict())
-        store.metric("amplifier", **calibration.to_dict())
-        store.event("connected", identity=dict(chip.identity))
         yield chip
-        chip.rest()
+        if not hold:
+            chip.rest()
         traffic.check()
 
 
 class Undisturbed:
     """A chip whose way to the safe state no signal cuts short."""
 
-    def __init__(self, chip: DNPU, interrupts: Interrupts) -> None:
+    def __init__(self, chip: Chip, interrupts: Interrupts) -> None:
         self._chip, self._interrupts = chip, interrupts
 
     def safe_state(self) -> None:
@@ -122,77 +123,14 @@ def _opened(bench: RackFile, path: Path, expect: Mapping[str, str], station: Sta
                 Instrument.find_instrument(name).close()
 
 
-@contextmanager
-def open_chip(bench: BenchFile, station: Station, interrupts: Interrupts) -> Iterator[DNPU]:
-    """The chip's driver on the station's instruments; at rest and closed afterwards, signals held meanwhile."""
-    section = bench.chip
-    try:
-        source, digitizer = roles(bench, station)
-        chip = DNPU(
-            section.name,
-            source,
-            digitizer,
-            electrodes(section),
-            readout(section),
-            sample_rate_Hz=section.sample_rate,
-            aperture_s=section.aperture,
-            joint=joint_limits(section),
-        )
-    except (EnvelopeError, ShapeError) as error:  # nothing moves here: it is the description that is wrong
-        raise ConfigError(f"{bench.name}: chip: {error}") from error
-    try:
-        yield chip
-    finally:
-        with interrupts.hold():
-            chip.close()
+def adapter(role: str, known: Mapping[str, Callable[..., Any]], instrument: Any, *more: Any) -> Any:
+    """What serves an instrument's driver in a role, of those `known` by the driver's class name.
 
-
-def roles(bench: BenchFile, station: Station) -> tuple[VoltageSourceArray, Digitizer]:
-    """The adapters for the chip's source and digitizer; ConfigError for a driver that has none."""
-    chip = bench.chip
-    return (
-        _adapter("source", SOURCES, station.components[chip.source], chip),
-        _adapter("digitizer", DIGITIZERS, station.components[chip.digitizer], chip),
-    )
-
-
-def electrodes(chip: DnpuSection) -> list[Electrode]:
-    """The electrodes as the driver takes them."""
-    return [
-        Electrode(name, e.channel, e.low, e.high, e.max_slew, e.role) for name, e in chip.electrodes.items()
-    ]
-
-
-def readout(chip: DnpuSection) -> Readout:
-    """The readout as the driver takes it."""
-    known = chip.readout.reference
-    return Readout(
-        chip.readout.electrode,
-        chip.readout.gain,
-        chip.readout.saturation,
-        chip.readout.settling,
-        Reference(known.channel, known.resistor, known.tolerance, known.low, known.high, known.max_slew),
-    )
-
-
-def joint_limits(chip: DnpuSection) -> JointLimits:
-    """The limits on several electrodes at once as the driver takes them."""
-    limits = chip.limits
-    return JointLimits(
-        differences=[
-            DifferenceLimit(pair.between[0], pair.between[1], pair.limit) for pair in limits.differences
-        ],
-        spread_V=limits.spread,
-        power=PowerLimit((limits.power.conductance,) * len(chip.electrodes), limits.power.limit)
-        if limits.power
-        else None,
-    )
-
-
-def _adapter(role: str, known: dict[str, Any], instrument: Any, chip: DnpuSection) -> Any:
+    Raises ConfigError, naming the key `role` of the bench file, for a driver that has none.
+    """
     for kind in type(instrument).__mro__:
         if kind.__name__ in known:
-            return known[kind.__name__](instrument, chip)
+            return known[kind.__name__](instrument, *more)
     raise ConfigError(
         f"chip.{role}: {instrument.name} is a {type(instrument).__name__}, which cannot serve as {role} yet; "
         f"there are adapters for {', '.join(known)}"
@@ -207,15 +145,6 @@ def _emulation(bench: RackFile, path: Path) -> Iterator[None]:
             stack.enter_context(emulated_daqmx(path.resolve()))
             stack.enter_context(emulated_frames(path.resolve()))
         yield
-
-
-def _trigger_output(chip: DnpuSection) -> int:
-    if chip.trigger is None:
-        raise ConfigError(
-            f"chip.trigger is missing: {chip.source} starts {chip.digitizer} by a cable; write the output that it "
-            "is plugged into, such as trigger: {output: 4}"
-        )
-    return chip.trigger.output
 
 
 def identity_of(instrument: Any) -> str:

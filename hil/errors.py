@@ -3,6 +3,7 @@
     HilError (Exception)
     ├── ConfigError (ValueError)            a bench or experiment file, or a setting, that cannot be used
     ├── DrivingRefused (PermissionError)    real instruments would be driven without having been asked for
+    ├── NoCalibration (FileNotFoundError)   what needs the calibration of a chip that has none
     ├── ImportRefused (ValueError)          a foreign file that is not what it should be, or not safe to read
     └── RunError                            a run folder that cannot be used as asked
         ├── NotARun (ValueError)            no run in that folder
@@ -28,6 +29,12 @@ class HilError(Exception):
 
 class ConfigError(HilError, ValueError):
     """A bench or experiment file, or a setting, cannot be used."""
+
+    exit_status = 2
+
+
+class NoCalibration(HilError, FileNotFoundError):
+    """The chip on the bench has no calibration record, and what was asked for needs one."""
 
     exit_status = 2
 

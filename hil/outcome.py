@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from hil.session import Session
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,19 @@ class Outcome:
     metrics: Mapping[str, Any]
     missed: tuple[str, ...] = ()
     report: Path | None = None
+
+    @classmethod
+    def of(cls, session: "Session[Any, Any]") -> Self:
+        """A session's run as it stands."""
+        metrics = session.metrics()
+        page = session.folder / "report.html"
+        return cls(
+            run=session.folder,
+            steps={name: str(state.status) for name, state in session.store.state.items()},
+            metrics=metrics,
+            missed=session.kind.missed(session.experiment, metrics),
+            report=page if page.exists() else None,
+        )
 
     @property
     def exit_code(self) -> int:

@@ -1,35 +1,55 @@
-"""An open run: its store, its two files, and what its steps share."""
+"""An open run of any kind of chip: its store, its two files, and what its steps share."""
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import yaml
 
-from hil.config import BenchFile, ExperimentFile, load_bench, load_experiment
+from hil.config.bench import RackFile, load_chip_bench
+from hil.config.experiment_file import EXPERIMENT, FORMATS, ExperimentBase, format_of
 from hil.config.visa_library import absolute
 from hil.config.yaml_file import load
 from hil.errors import NotARun, RunError, StepError, Unwritable
-from hil.feasible import check_feasible, check_together
 from hil.interrupts import Interrupts
 from hil.progress import Progress, Silent
 from hil.store import RunStore
 from hil.traffic import TrafficLog
 from simulators.yaml_source import YamlSource
 
-STEPS = ("sample", "fit", "search", "verify", "report")
-SAMPLING = "sampling"
-"""The table of the samples that the surrogate is fitted to."""
+Experiment = TypeVar("Experiment", bound=ExperimentBase)
+Bench = TypeVar("Bench", bound=RackFile)
 
 
-class Session:
+@dataclass(frozen=True)
+class Kind(Generic[Experiment, Bench]):
+    """What is particular to the sessions of one kind of chip.
+
+    Attributes:
+        format: of its experiment file.
+        experiment, bench: its two files.
+        check: raises ConfigError for an experiment that does not fit its bench, found on paper; is given the
+            experiment's path too.
+        missed: what of the acceptance was measured and not met, in words, by the run's figures.
+    """
+
+    format: str
+    experiment: type[Experiment]
+    bench: type[Bench]
+    check: Callable[[Experiment, Bench, Path], None]
+    missed: Callable[[Experiment, Mapping[str, Any]], tuple[str, ...]]
+
+
+class Session(Generic[Experiment, Bench]):
     """One run being worked on.
 
     Attributes:
+        kind: of chip.
         store: the run folder.
         experiment, bench: its files, as they were when the run began.
         bench_path: where the bench file lies, for what it names relative to itself.
@@ -39,14 +59,16 @@ class Session:
 
     def __init__(
         self,
+        kind: Kind[Experiment, Bench],
         store: RunStore,
-        experiment: ExperimentFile,
-        bench: BenchFile,
+        experiment: Experiment,
+        bench: Bench,
         bench_path: Path,
         progress: Progress,
         interrupts: Interrupts,
     ) -> None:
-        self.store, self.experiment, self.bench, self.bench_path = store, experiment, bench, bench_path
+        self.kind, self.store = kind, store
+        self.experiment, self.bench, self.bench_path = experiment, bench, bench_path
         self.progress, self.interrupts = progress, interrupts
         self.traffic: TrafficLog | None = None
 
@@ -106,39 +128,79 @@ class Session:
 
 @contextmanager
 def open_session(
-    target: Path | str, progress: Progress | None = None, *, new: bool = True
-) -> Iterator[Session]:
+    kind: Kind[Experiment, Bench],
+    target: Path | str,
+    progress: Progress | None = None,
+    *,
+    new: bool = True,
+    beside: Path | None = None,
+    label: str = "",
+    manifest: Mapping[str, Any] | None = None,
+) -> Iterator[Session[Experiment, Bench]]:
     """Open the run folder `target`, or begin a run from the experiment file `target` where `new` allows it.
 
-    Raises ConfigError for files that cannot be used, NotARun for a folder without a run.
+    Args:
+        kind: which commands work on it.
+        target: the experiment file, or the run's folder.
+        progress: who is told.
+        new: whether a run may be begun.
+        beside: the folder for a new run, instead of the experiment's.
+        label: added to a new run's name.
+        manifest: more fields of a new run's manifest.
+
+    Raises ConfigError for files that cannot be used, NotARun for a folder without a run, StepError for what
+    belongs to another kind of chip.
     """
     path = Path(target)
     shown = progress or Silent()
     if path.is_dir():
         with RunStore.open(path, writable=True) as store, Interrupts() as interrupts:
-            yield _resumed(store, shown, interrupts)
+            yield _resumed(kind, store, shown, interrupts)
         return
     if not new:
         raise NotARun(f"{path} is no run folder; list them with: hil runs")
-    experiment = load_experiment(path)
+    check_kind(kind, path, path)
+    experiment = load(path, kind.experiment)
     bench_path = (path.parent / experiment.bench).resolve()
-    bench = load_bench(bench_path)
-    check_together(experiment, bench, path)
-    check_feasible(experiment, bench, path)
-    folder = _folder(path.parent / experiment.runs, experiment.name)
-    with _begun(folder, experiment, path, bench_path) as store, Interrupts() as interrupts:
-        copy = folder / "bench.yaml"  # says the same, whatever folder it is read from
-        yield Session(store, experiment, load(copy, BenchFile), copy, shown, interrupts)
+    bench = load_chip_bench(bench_path, kind.bench)
+    kind.check(experiment, bench, path)
+    runs = beside or path.parent / experiment.runs
+    with (
+        _begun(experiment, path, bench_path, runs, label, manifest or {}) as store,
+        Interrupts() as interrupts,
+    ):
+        copy = store.folder / "bench.yaml"  # says the same, whatever folder it is read from
+        yield Session(kind, store, experiment, load(copy, kind.bench), copy, shown, interrupts)
 
 
-def _begun(folder: Path, experiment: ExperimentFile, path: Path, bench_path: Path) -> RunStore:
+def check_kind(kind: Kind[Any, Any], target: Path, file: Path) -> None:
+    """Raise StepError where `file`, of what the user named as `target`, is of another kind of chip."""
+    found = format_of(file)
+    if found != kind.format and found in FORMATS:
+        raise StepError(
+            f"{target} is for {FORMATS[found]}, and this command for {FORMATS[kind.format]}; "
+            "run: hil calibrate"
+        )
+
+
+def _begun(
+    experiment: ExperimentBase,
+    path: Path,
+    bench_path: Path,
+    runs: Path,
+    label: str,
+    manifest: Mapping[str, Any],
+) -> RunStore:
+    name = f"{experiment.name}-{label}" if label else experiment.name
+    folder = _folder(runs, name)
     try:
         return RunStore.create(
             folder,
-            name=experiment.name,
+            name=name,
             seed=experiment.seed,
-            files={"experiment.yaml": path, "bench.yaml": _standing_alone(bench_path)},
+            files={EXPERIMENT: path, "bench.yaml": _standing_alone(bench_path)},
             bench_path=str(bench_path),
+            **manifest,
         )
     except RunError:
         raise
@@ -167,16 +229,19 @@ def _standing_alone(bench_path: Path) -> str:
     return text
 
 
-def _resumed(store: RunStore, progress: Progress, interrupts: Interrupts) -> Session:
+def _resumed(
+    kind: Kind[Experiment, Bench], store: RunStore, progress: Progress, interrupts: Interrupts
+) -> Session[Experiment, Bench]:
     if "bench_path" not in store.manifest:
         raise StepError(
             f"{store.folder} holds imported data: it has no bench to drive and no experiment to follow; "
             "read it with `hil runs` and `hil export`"
         )
-    experiment = load_experiment(store.folder / "experiment.yaml")
+    check_kind(kind, store.folder, store.folder / EXPERIMENT)
+    experiment = load(store.folder / EXPERIMENT, kind.experiment)
     # the chip in the emulator, if any, is wanted only by what connects to it
     copy = store.folder / "bench.yaml"
-    return Session(store, experiment, load(copy, BenchFile), copy, progress, interrupts)
+    return Session(kind, store, experiment, load(copy, kind.bench), copy, progress, interrupts)
 
 
 def _folder(runs: Path, name: str) -> Path:

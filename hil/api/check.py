@@ -14,12 +14,13 @@ from drivers.errors import DriverError, EnvelopeError
 from drivers.hardware import Timing
 from drivers.layout import build_envelope
 from drivers.roles import Digitizer, VoltageSourceArray
+from hil.chips.dnpu import electrodes, joint_limits, readout, roles
 from hil.cli.exit_codes import SAFETY, USAGE
 from hil.config import BenchFile, ExperimentFile, load_experiment
-from hil.config.bench import RackFile, load_rack
+from hil.config.bench import MeshBench, RackFile, load_rack
 from hil.config.diffractive_chip import DiffractiveSection
 from hil.config.dnpu_chip import DnpuSection
-from hil.connection import electrodes, identity_of, joint_limits, open_station, readout, roles
+from hil.connection import identity_of, open_station
 from hil.feasible import check_feasible, check_together
 from hil.findings import CheckResult, Item, attempt
 from hil.plans import sampled_channels, sampling_plan
@@ -29,12 +30,17 @@ def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResul
     """Connect, identify, self-test, compare limits and dry-run the plan of `experiment`.
 
     Only questions are sent, and the digitizer's own settings: no output of the source moves. A rack without
-    a chip is opened and asked who is there. Without
-    `experiment`, experiment.yaml beside the bench file is taken if there is one. Raises ConfigError for files
-    that cannot be used; what the instruments say is in the result.
+    a chip is opened and asked who is there. Without `experiment`, experiment.yaml beside the bench file, or
+    mesh.yaml for a mesh, is taken if there is one. Raises ConfigError for files that cannot be used; what the
+    instruments say is in the result.
     """
     path = Path(bench)
     rack = load_rack(path)
+    mesh = MeshBench.of(rack)
+    if mesh is not None:
+        from hil.mesh.check import check_mesh
+
+        return check_mesh(mesh, path, Path(experiment) if experiment is not None else None)
     description = BenchFile.of(rack)
     if isinstance(rack.chip, DiffractiveSection):
         from hil.diffractive.check import check_diffractive

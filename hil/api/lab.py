@@ -9,11 +9,11 @@ from hil.errors import ConfigError
 from hil.outcome import Outcome
 from hil.progress import Progress, Silent
 
-KINDS = ("diffractive", "dnpu", "dnpu-cards", "own", "rack")
+KINDS = ("diffractive", "dnpu", "dnpu-cards", "mesh", "own", "rack")
 
 
 def init(kind: str, folder: Path | str, chip: Path | str | None = None) -> list[Path]:
-    """Write a commented bench.yaml and experiment.yaml for a kind of chip into `folder`.
+    """Write a commented bench.yaml and experiment.yaml, or mesh.yaml, for a kind of chip into `folder`.
 
     The kind `own` is a small package with an emulated instrument, its driver and a chip model of one's own.
     With `chip`, a folder written by `hil import brainspy` or a run's surrogate, the emulated bench holds that
@@ -35,6 +35,8 @@ def init(kind: str, folder: Path | str, chip: Path | str | None = None) -> list[
         path.name: example.read_text(encoding="utf-8")
         for example, path in zip(examples, written, strict=True)
     }
+    if chip is not None and not kind.startswith("dnpu"):
+        raise ConfigError(f"a stored chip is a dopant network, and no part of a {kind}; leave --chip out")
     if chip is not None:
         texts["bench.yaml"] = _holding(texts["bench.yaml"], Path(chip), target)
     target.mkdir(parents=True, exist_ok=True)

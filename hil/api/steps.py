@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from hil.config import mesh_experiment
+from hil.config.experiment_file import format_of
 from hil.outcome import Outcome
 from hil.progress import Progress
-from hil.session import Session, open_session
+from hil.session import open_session
+from hil.steps.session import DNPU, DnpuSession
 
 Target = Path | str
 
@@ -52,29 +55,18 @@ def verify(target: Target, progress: Progress | None = None) -> Outcome:
 
 def report(target: Target, progress: Progress | None = None) -> Outcome:
     """Write a run's report from what it holds so far."""
+    if format_of(Path(target)) == mesh_experiment.FORMAT:
+        from hil.api.mesh import report_mesh
+
+        return report_mesh(target, progress)
     from hil.steps.report import report as step
 
     return _run(target, progress, step)
 
 
 def _run(
-    target: Target, progress: Progress | None, step: Callable[[Session], None], *, new: bool = False
+    target: Target, progress: Progress | None, step: Callable[[DnpuSession], None], *, new: bool = False
 ) -> Outcome:
-    with open_session(target, progress, new=new) as session, session.resumable():
+    with open_session(DNPU, target, progress, new=new) as session, session.resumable():
         step(session)
-        return outcome(session)
-
-
-def outcome(session: Session) -> Outcome:
-    """The run as it stands."""
-    from hil.acceptance import missed
-
-    metrics = session.metrics()
-    page = session.folder / "report.html"
-    return Outcome(
-        run=session.folder,
-        steps={name: str(state.status) for name, state in session.store.state.items()},
-        metrics=metrics,
-        missed=missed(session.experiment, metrics),
-        report=page if page.exists() else None,
-    )
+        return Outcome.of(session)

@@ -20,6 +20,8 @@ _BY_NAME = {
     "PlanError": USAGE,
     "RecordingError": USAGE,
     "ModelFileError": USAGE,
+    "WrongChip": USAGE,
+    "PowerLimit": SAFETY,
 }
 
 

@@ -49,7 +49,7 @@ def init(
     kind: Annotated[
         str,
         typer.Argument(
-            help="The kind of bench: dnpu, dnpu-cards or diffractive; rack, instruments without a chip; own, a package."
+            help="The bench: dnpu, dnpu-cards, mesh, diffractive; rack, instruments without a chip; own, a package."
         ),
     ],
     folder: Annotated[Path, typer.Argument(help="A folder to make.")],
@@ -59,7 +59,7 @@ def init(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write a commented bench.yaml and experiment.yaml to edit."""
+    """Write a commented bench.yaml and its experiment's file to edit."""
     import hil
 
     files = hil.init(kind, folder, chip)
@@ -155,13 +155,38 @@ def serve(
 
 
 @app.command(
-    epilog="Example: hil calibrate experiment.yaml   and, after an interruption, hil calibrate runs/RUN"
+    epilog="Example: hil calibrate experiment.yaml, hil calibrate mesh.yaml   and, after an interruption, "
+    "hil calibrate runs/RUN"
 )
 def calibrate(target: Target, json: Json = False) -> None:
-    """Sample, fit, search, verify and report; resumes where it stopped when given a run folder."""
+    """Calibrate the chip and report, by its experiment file; resumes where it stopped when given a run folder."""
     import hil
 
     _finish(hil.calibrate(target, progress=Bars()), json)
+
+
+@app.command(
+    epilog="Example: hil deploy mesh.yaml --target U.npy   or, by the calibration of one run, "
+    "hil deploy runs/RUN --haar 7"
+)
+def deploy(
+    source: Annotated[
+        Path,
+        typer.Argument(help="A mesh's experiment file (its newest calibration) or a run folder (its own)."),
+    ],
+    target: Annotated[
+        Path | None, typer.Option("--target", help="The matrix: a .npy or .safetensors file.")
+    ] = None,
+    haar: Annotated[int | None, typer.Option(help="Instead, the seed of a random unitary.")] = None,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="Leave heaters and light on; otherwise the chip goes to rest.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Put a matrix on a calibrated mesh, corrected, and measure what the chip makes of it."""
+    import hil
+
+    _finish(hil.deploy(source, target, haar=haar, hold=hold, progress=Bars()), json)
 
 
 @app.command(epilog="Example: hil sample experiment.yaml")

@@ -9,7 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from hil.session import STEPS
+from hil.cli.mesh_tables import is_mesh, mesh_cells, mesh_lines
+from hil.steps.session import STEPS
 
 if TYPE_CHECKING:
     from hil.api.instruments import InstrumentInfo
@@ -45,6 +46,7 @@ def outcome_table(outcome: "Outcome") -> RenderableType:
     lines += [
         Text.from_markup(f"[yellow]{name} fails[/]: {escape(reason)}") for name, reason in failed.items()
     ]
+    lines += mesh_lines(metrics)
     lines += [Text.from_markup(f"[red]acceptance missed[/]: {escape(text)}") for text in outcome.missed]
     lines.append(_unbroken(f"run: {outcome.run}"))
     if outcome.report:
@@ -114,8 +116,13 @@ def _run_row(run: "RunSummary") -> Iterator[str]:
     surrogate, tasks = run.figures.get("surrogate", {}), run.figures.get("tasks", {})
     passed = sum(bool(task["passed"]) for task in tasks.values())
     yield run.folder.name
-    last = next((name for name in reversed(STEPS) if name in run.steps), None)
+    last = next(reversed(list(run.steps)), None) if is_mesh(run.figures) else None
+    last = last or next((name for name in reversed(STEPS) if name in run.steps), None)
     yield f"[{_STYLE[run.steps[last]]}]{last} {run.steps[last]}[/]" if last else "imported"
+    if is_mesh(run.figures):
+        yield from mesh_cells(run.figures)
+        yield f"{run.size_bytes / 1e6:.1f} MB"
+        return
     error, floor = surrogate.get("rmse_A"), surrogate.get("repeatability_A")
     yield f"{error * 1e9:.3g} / {floor * 1e9:.3g} nA" if error is not None and floor is not None else ""
     yield f"{passed} of {len(tasks)}" if tasks else ""

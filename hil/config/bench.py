@@ -105,26 +105,12 @@ class MeshBench(RackFile):
 Rack = TypeVar("Rack", bound=RackFile)
 
 
-def load_bench(path: Path) -> BenchFile:
-    """Read the bench file of a dopant network; ConfigError names file, line, key, value and remedy.
+def load_chip_bench(path: Path, kind: type[Rack]) -> Rack:
+    """Read a bench file with a kind of chip; ConfigError names file, line, key, value and remedy.
 
     The emulator section, where there is one, is checked by the emulator's own reader, except for a replay,
     which has no use for it.
     """
-    return _load(path, BenchFile)
-
-
-def load_mesh_bench(path: Path) -> MeshBench:
-    """Read the bench file of a photonic mesh; otherwise as `load_bench`."""
-    return _load(path, MeshBench)
-
-
-def load_rack(path: Path) -> RackFile:
-    """Read a bench file with any chip or none; otherwise as `load_bench`."""
-    return _load(path, RackFile)
-
-
-def _load(path: Path, kind: type[Rack]) -> Rack:
     bench = load(path, kind)
     if bench.emulator is not None and not replaying():
         from hil.errors import ConfigError
@@ -136,6 +122,16 @@ def _load(path: Path, kind: type[Rack]) -> Rack:
         except BenchError as error:
             raise ConfigError(str(error)) from None
     return bench
+
+
+def load_bench(path: Path) -> BenchFile:
+    """Read the bench file of a dopant network; otherwise as `load_chip_bench`."""
+    return load_chip_bench(path, BenchFile)
+
+
+def load_rack(path: Path) -> RackFile:
+    """Read a bench file with any chip or none; otherwise as `load_chip_bench`."""
+    return load_chip_bench(path, RackFile)
 
 
 def station_configuration(bench: RackFile, path: Path) -> str:

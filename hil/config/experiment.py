@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from hil.config.experiment_file import ExperimentBase
 from hil.config.fields import Amperes, Count, Seconds, Section, Share, Volts
 from hil.config.yaml_file import load
 
@@ -124,14 +125,10 @@ class AcceptanceSection(Section):
     tasks: list[str] | None = None
 
 
-class ExperimentFile(Section):
+class ExperimentFile(ExperimentBase):
     """A whole experiment file."""
 
     format: Literal["hil-experiment/1"]
-    name: str = Field(pattern=r"^[\w.-]+$")
-    bench: str = "bench.yaml"
-    runs: str = "runs"
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     sampling: SamplingSection = SamplingSection()
     surrogate: SurrogateSection = SurrogateSection()
     search: SearchSection

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from math import inf
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from hil.config.chip import ChipBase
 from hil.config.fields import (
     Amperes,
-    Count,
     Metres,
     Ohms,
     Ordinal,
+    Percent,
     PositiveVolts,
     Seconds,
     Section,
@@ -33,11 +33,18 @@ class LayoutSection(Section):
 
 
 class LaserSection(Section):
-    """The laser that lights every input."""
+    """The laser that lights every input.
+
+    Attributes:
+        limit: most power that the chip stands; without one, `power`.
+        settling: from a change of the light until a reading is good.
+    """
 
     instrument: str
     wavelength: Metres
     power: Watts
+    limit: Watts | None = None
+    settling: Seconds = 0.1
 
 
 class ModulatorsSection(Section):
@@ -45,6 +52,7 @@ class ModulatorsSection(Section):
 
     Attributes:
         channels: of the source, port by port; one number stands for it and those that follow.
+        settling: from a change of any until a reading is good.
         half_wave: from shut to open, as designed.
     """
 
@@ -53,6 +61,7 @@ class ModulatorsSection(Section):
     low: Volts
     high: Volts
     max_slew: VoltsPerSecond
+    settling: Seconds = 1e-3
     half_wave: PositiveVolts
 
     @model_validator(mode="after")
@@ -64,59 +73,48 @@ class ModulatorsSection(Section):
         return self
 
 
-class ChainSection(Section):
-    """One heater supply, such as a chain of Qontrol units.
+class HeatersSection(Section):
+    """The heaters, one at every phase shifter, and the supply's channels that drive them.
 
     Attributes:
-        first: its channel for the first of the shifters that it serves; the following ones follow.
-        count: how many shifters it serves; without it, all that are left.
+        first: the supply's channel of the first shifter; the following ones follow in `MeshLayout.shifters`'s order.
+        channels: of those that are somewhere else, by the shifter's name; they are passed over.
+        unconnected: shifters without a wire, passed over too.
+        voltage, current: the limit of each heater.
+        total_power: of all heaters together.
+        max_slew: what a heater stands; without it, nothing limits it.
+        settling: from a change of any until the chip is warm.
+        resistance, tolerance, half_wave_power, bits: as designed: of a cold heater, how far one may be from it, for
+            a phase of π, of the supply's converter from 0 to `voltage`; no bits where its steps are too small to
+            matter.
     """
 
     source: str
     first: Ordinal = 0
-    count: Count | None = None
-
-
-class HeatersSection(Section):
-    """The heaters: one at every phase shifter, in the order of `MeshLayout.shifters`.
-
-    Attributes:
-        chains: the supplies; the shifters are dealt out to them in order.
-        channels: where a shifter is somewhere else: its name, and `supply.channel`.
-        unconnected: shifters without a wire; they take no channel.
-        voltage, current: the limit of each heater.
-        total_power: of all heaters together.
-        settling: from a change of any heater until the chip is warm.
-        resistance, half_wave_power, bits: as designed: of a cold heater, for a phase of π, of the supply's converter
-            from 0 to `voltage`; no bits where its steps are too small to matter.
-    """
-
-    chains: Annotated[list[ChainSection], Field(min_length=1)]
-    channels: dict[str, str] = {}
+    channels: dict[str, Ordinal] = {}
     unconnected: list[str] = []
     voltage: PositiveVolts
     current: Amperes
     total_power: Watts
+    max_slew: VoltsPerSecond | None = None
     settling: Seconds
     resistance: Ohms
+    tolerance: Percent = 0.2
     half_wave_power: Watts
     bits: Annotated[int, Field(ge=4, le=32)] | None = None
 
-    @field_validator("channels")
-    @classmethod
-    def _dotted(cls, value: dict[str, str]) -> dict[str, str]:
-        for shifter, place in value.items():
-            supply, _, channel = place.rpartition(".")
-            if not (supply and channel.isdecimal()):
-                raise ValueError(f"{shifter}: {place!r} is not supply.channel, such as heaters.17")
-        return value
-
 
 class MetersSection(Section):
-    """The power meters, one at each output port, in order; a reading averages over `averaging`."""
+    """The power meters, one at each output port, in order.
+
+    Attributes:
+        averaging: time over which a reading averages.
+        saturation: power from which a reading is not to be trusted.
+    """
 
     instruments: Annotated[list[str], Field(min_length=1)]
     averaging: Seconds
+    saturation: Watts
 
 
 class MeshSection(ChipBase):
@@ -145,31 +143,22 @@ class MeshSection(ChipBase):
         return tuple(first) if isinstance(first, list) else tuple(range(first, first + self.layout.ports))
 
     @property
-    def heater_channels(self) -> dict[str, tuple[str, int]]:
-        """For every shifter that has a wire, its supply and the channel there, in the shifters' order."""
-        asked, heaters = self.heaters.channels, self.heaters
-        dealt = iter([name for name in self.mesh.shifters if name not in (*asked, *heaters.unconnected)])
-        places: dict[str, tuple[str, int]] = {}
-        for chain in heaters.chains:
-            channel = chain.first
-            while (chain.count is None or channel < chain.first + chain.count) and (
-                name := next(dealt, None)
-            ):
-                places[name] = chain.source, channel
+    def heater_channels(self) -> dict[str, int]:
+        """For every shifter that has a wire, the supply's channel, in the shifters' order."""
+        asked, channel, found = self.heaters.channels, self.heaters.first, {}
+        for name in self.mesh.shifters:
+            if name in asked:
+                found[name] = asked[name]
+            elif name not in self.heaters.unconnected:
+                found[name] = channel
                 channel += 1
-        for name, place in asked.items():
-            supply, _, number = place.rpartition(".")
-            places[name] = supply, int(number)
-        return {name: places[name] for name in self.mesh.shifters if name in places}
+        return found
 
     def instruments(self) -> Iterator[tuple[str, str]]:
         """See `ChipBase.instruments`."""
         yield "laser.instrument", self.laser.instrument
         yield "modulators.source", self.modulators.source
-        for chain in self.heaters.chains:
-            yield "heaters.chains", chain.source
-        for name in dict.fromkeys(supply for supply, _ in self.heater_channels.values()):
-            yield "heaters.channels", name
+        yield "heaters.source", self.heaters.source
         for name in self.meters.instruments:
             yield "meters.instruments", name
 
@@ -193,20 +182,15 @@ class MeshSection(ChipBase):
         for name in self.heaters.unconnected:
             if name in self.heaters.channels:
                 raise ValueError(f"heaters.unconnected and heaters.channels both name {name}; remove one")
-        self._check_wires()
+        taken: dict[int, str] = {}
+        for name, channel in self.heater_channels.items():
+            if channel in taken:
+                raise ValueError(
+                    f"heaters {taken[channel]} and {name} are both on channel {channel}; give each its own"
+                )
+            taken[channel] = name
+        if self.laser.limit is not None and self.laser.power > self.laser.limit:
+            raise ValueError(
+                f"laser.power, {self.laser.power:g} W, is above laser.limit, {self.laser.limit:g} W; lower it"
+            )
         return self
-
-    def _check_wires(self) -> None:
-        taken: dict[tuple[str, int], str] = {}
-        for name, place in self.heater_channels.items():
-            if place in taken:
-                raise ValueError(
-                    f"heaters {taken[place]} and {name} are both on {place[0]}.{place[1]}; give each its own"
-                )
-            taken[place] = name
-        for name in self.mesh.shifters:
-            if name not in self.heater_channels and name not in self.heaters.unconnected:
-                raise ValueError(
-                    f"heater {name} has no channel: the chains serve too few; raise a count, or name it in "
-                    "heaters.channels or heaters.unconnected"
-                )

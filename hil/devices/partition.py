@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.device import Array, ChannelGroup, Cost
+from calibration.device import Array, ChannelGroup, Cost, Device
 from calibration.errors import ShapeError
 
 Rows = NDArray[np.intp]
@@ -110,7 +110,7 @@ class PartedDevice:
     """
 
     taps: Mapping[str, ChannelGroup]
-    layers: Sequence["PartedDevice"]
+    layers: Sequence[Device]
 
     def __init__(
         self,

@@ -269,15 +269,10 @@ class Criterion:
 
 
 @dataclass(frozen=True, eq=False)
-class ReportData:
-    """Everything in a report."""
+class Page:
+    """What every report has: the run, and what was asked of it."""
 
     run: Run
-    amplifier: Amplifier | None = None
-    sampling: Sampling | None = None
-    repeatability: Repeatability | None = None
-    surrogate: Surrogate | None = None
-    tasks: tuple[Task, ...] = ()
     acceptance: tuple[Criterion, ...] = ()
 
     @property
@@ -292,3 +287,14 @@ class ReportData:
         if open_criteria or not statuses or statuses != {"done"} or not self.acceptance:
             return "incomplete"
         return "accepted"
+
+
+@dataclass(frozen=True, eq=False)
+class ReportData(Page):
+    """Everything in the report of a dopant network."""
+
+    amplifier: Amplifier | None = None
+    sampling: Sampling | None = None
+    repeatability: Repeatability | None = None
+    surrogate: Surrogate | None = None
+    tasks: tuple[Task, ...] = ()

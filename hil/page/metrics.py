@@ -8,6 +8,7 @@ import numpy as np
 from hil.page.data import (
     Amplifier,
     Array,
+    Page,
     Repeatability,
     ReportData,
     Sampling,
@@ -22,17 +23,7 @@ PERCENTILES = (0, 1, 5, 25, 50, 75, 95, 99, 100)
 
 def metrics(data: ReportData) -> Metrics:
     """Every figure of the report, in SI units; a part that is missing is missing here too."""
-    found: Metrics = {
-        "verdict": data.verdict,
-        "run": {
-            "seed": data.run.seed,
-            "duration_s": _total([step.duration_s for step in data.run.steps]),
-            "steps": {
-                step.name: {"status": step.status, "duration_s": step.duration_s, "attempts": step.attempts}
-                for step in data.run.steps
-            },
-        },
-    }
+    found = run_metrics(data)
     if data.amplifier is not None:
         found["amplifier"] = _amplifier(data.amplifier)
     if data.sampling is not None:
@@ -45,6 +36,22 @@ def metrics(data: ReportData) -> Metrics:
         found["tasks"] = {task.name: _task(task) for task in data.tasks}
         found["tasks_verified"] = sum(task.passed is not None for task in data.tasks)
         found["tasks_passed"] = sum(task.passed is True for task in data.tasks)
+    return found
+
+
+def run_metrics(data: Page) -> Metrics:
+    """The figures that every report has."""
+    found: Metrics = {
+        "verdict": data.verdict,
+        "run": {
+            "seed": data.run.seed,
+            "duration_s": _total([step.duration_s for step in data.run.steps]),
+            "steps": {
+                step.name: {"status": step.status, "duration_s": step.duration_s, "attempts": step.attempts}
+                for step in data.run.steps
+            },
+        },
+    }
     if data.acceptance:
         found["acceptance"] = [
             {

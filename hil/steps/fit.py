@@ -10,14 +10,14 @@ from calibration.surrogate.evaluation import evaluate
 from calibration.surrogate.network import SurrogateNetwork
 from calibration.surrogate.training import Trainer, TrainingPlan, TrainingState
 from hil.config import ExperimentFile
-from hil.session import SAMPLING, Session
 from hil.steps.sample import plan_of
+from hil.steps.session import SAMPLING, DnpuSession
 
 SURROGATE = "models/surrogate"
 CHECKPOINT = "models/training"
 
 
-def fit(session: Session) -> None:
+def fit(session: DnpuSession) -> None:
     """Train from the last checkpoint, or from the start, and judge the result on unseen batches."""
     session.require("sample", "fit")
     with session.store.step("fit"):
@@ -63,7 +63,7 @@ def fit(session: Session) -> None:
         )
 
 
-def dataset_of(session: Session) -> Dataset:
+def dataset_of(session: DnpuSession) -> Dataset:
     """The run's samples, split by batch and scaled."""
     table = session.store.table(SAMPLING)
     data = table.read()
@@ -95,7 +95,7 @@ def training_plan(experiment: ExperimentFile) -> TrainingPlan:
     )
 
 
-def _train(session: Session, trainer: Trainer) -> None:
+def _train(session: DnpuSession, trainer: Trainer) -> None:
     session.progress.start("fitting", trainer.plan.epochs, len(trainer.history))
     for epoch in trainer:
         state = trainer.state()
@@ -109,7 +109,7 @@ def _train(session: Session, trainer: Trainer) -> None:
     session.progress.finish()
 
 
-def _checkpoint(session: Session) -> TrainingState | None:
+def _checkpoint(session: DnpuSession) -> TrainingState | None:
     path = session.folder / f"{CHECKPOINT}.json"
     if not path.exists():
         return None

@@ -1,7 +1,6 @@
 """Write the run's report from what its folder holds."""
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -14,27 +13,25 @@ from calibration.sampling.reference import ReferencePlan
 from calibration.surrogate.evaluation import predict
 from calibration.surrogate.network import SurrogateNetwork
 from hil.acceptance import criteria
+from hil.chronicle import run_of
 from hil.page.data import (
     Amplifier,
     Criterion,
-    Event,
     ExampleBatch,
     Level,
     Region,
     Repeatability,
     ReportData,
-    Run,
     Sampling,
-    Step,
     Surrogate,
     Task,
     Trace,
 )
 from hil.page.metrics import metrics
 from hil.page.page import write_report
-from hil.session import SAMPLING, Session
 from hil.steps.fit import SURROGATE, dataset_of
 from hil.steps.sample import plan_of
+from hil.steps.session import SAMPLING, DnpuSession
 from hil.steps.verify import TRACES
 from hil.store import BatchTable
 from simulators.models.network import NetworkChip
@@ -43,7 +40,7 @@ _POINTS = 60  # a batch, in the projections of the covered space
 _OUTPUTS = 50_000
 
 
-def report(session: Session) -> None:
+def report(session: DnpuSession) -> None:
     """Write report.html, and every figure in it to metrics.json."""
     with session.store.step("report"):
         data = report_data(session)
@@ -51,12 +48,12 @@ def report(session: Session) -> None:
         write_report(data, session.folder / "report.html")
 
 
-def report_data(session: Session) -> ReportData:
+def report_data(session: DnpuSession) -> ReportData:
     """Everything the report shows; what the run has not got yet stays out."""
     figures = session.metrics()
     table = session.store.table(SAMPLING) if SAMPLING in session.store.tables else None
     return ReportData(
-        run=_run(session),
+        run=run_of(session),
         amplifier=_amplifier(session, figures["amplifier"]) if "amplifier" in figures else None,
         sampling=_sampling(session, figures, table) if table is not None and table.committed else None,
         repeatability=Repeatability.from_figures(figures["repeatability"])
@@ -71,49 +68,7 @@ def report_data(session: Session) -> ReportData:
     )
 
 
-def _run(session: Session) -> Run:
-    store = session.store
-    instruments = store.manifest.get("instruments", {})
-    return Run(
-        name=store.name,
-        folder=str(session.folder),
-        created_utc=str(store.manifest["created"]),
-        seed=store.seed,
-        chip=f"{instruments.get('kind', session.bench.chip.type)} {session.bench.chip.name}",
-        steps=tuple(
-            Step(name, str(state.status), _seconds(state), state.attempts, state.reason, state.exit_status)
-            for name, state in store.state.items()
-        ),
-        identities={key: str(value) for key, value in instruments.items() if key not in ("kind", "name")},
-        versions=store.manifest["versions"],
-        files={name: described["sha256"] for name, described in store.manifest["files"].items()},
-        events=_events(session),
-    )
-
-
-def _seconds(state: Any) -> float | None:
-    if not (state.started and state.finished):
-        return None
-    return (datetime.fromisoformat(state.finished) - datetime.fromisoformat(state.started)).total_seconds()
-
-
-def _events(session: Session) -> tuple[Event, ...]:
-    told = []
-    for event in session.store.events():
-        kind, step = event.get("kind"), event.get("step")
-        if kind == "step" and event.get("status") == "running" and event.get("attempt", 1) > 1:
-            told.append(Event(event["t"], "resumed", f"{step} goes on, attempt {event['attempt']}"))
-        elif kind == "step" and event.get("status") == "interrupted":
-            told.append(Event(event["t"], "interrupted", f"{step}: {event.get('reason')}"))
-        elif kind == "step" and event.get("status") == "failed":
-            told.append(Event(event["t"], "failure", f"{step}: {event.get('reason')}"))
-        elif kind == "warning":
-            told.append(Event(event["t"], "warning", str(event.get("message"))))
-    # resuming a report is no news
-    return tuple(event for event in told if not event.message.startswith("report goes on"))
-
-
-def _amplifier(session: Session, figures: dict[str, Any]) -> Amplifier:
+def _amplifier(session: DnpuSession, figures: dict[str, Any]) -> Amplifier:
     return Amplifier(
         gain_V_per_A=figures["gain_V_per_A"],
         gain_uncertainty_V_per_A=figures["gain_std"],
@@ -125,7 +80,7 @@ def _amplifier(session: Session, figures: dict[str, Any]) -> Amplifier:
     )
 
 
-def _sampling(session: Session, figures: dict[str, Any], table: BatchTable) -> Sampling:
+def _sampling(session: DnpuSession, figures: dict[str, Any], table: BatchTable) -> Sampling:
     plan = plan_of(session)
     electrodes = plan.channels
     data = table.read()
@@ -172,7 +127,7 @@ def _clipping(amplifier: dict[str, Any]) -> tuple[float, float]:
     return min(ends), max(ends)
 
 
-def _surrogate(session: Session, figures: dict[str, Any]) -> Surrogate:
+def _surrogate(session: DnpuSession, figures: dict[str, Any]) -> Surrogate:
     dataset = dataset_of(session)
     network = SurrogateNetwork.from_network(NetworkChip.load(session.folder / SURROGATE))
     inputs_V = dataset.scaling.voltages(dataset.test.inputs)
@@ -211,7 +166,7 @@ def _surrogate(session: Session, figures: dict[str, Any]) -> Surrogate:
     )
 
 
-def _tasks(session: Session, figures: dict[str, Any]) -> tuple[Task, ...]:
+def _tasks(session: DnpuSession, figures: dict[str, Any]) -> tuple[Task, ...]:
     verified = figures.get("tasks")
     if not verified:
         return tuple(
@@ -230,7 +185,7 @@ def _tasks(session: Session, figures: dict[str, Any]) -> tuple[Task, ...]:
     return tuple(_task(session, name, one, traces.get(name)) for name, one in verified.items())
 
 
-def _task(session: Session, name: str, one: dict[str, Any], trace: dict[str, Any] | None) -> Task:
+def _task(session: DnpuSession, name: str, one: dict[str, Any], trace: dict[str, Any] | None) -> Task:
     if trace is None:
         return Task(name, tuple(session.experiment.search.inputs), {}, passed=False, reason=one["reason"])
     current, used = np.array(trace["trace_A"]), np.array(trace["used"])

@@ -11,16 +11,16 @@ from calibration.sampling.effect import electrode_effects
 from calibration.sampling.reference import ReferencePlan
 from calibration.sampling.repeatability import repeatability
 from drivers.errors import EnvelopeError, InstrumentError
-from hil.connection import connect
+from hil.chips.dnpu import connect
 from hil.plans import coverages, sampled_channels, sampling_plan
-from hil.session import SAMPLING, Session
+from hil.steps.session import SAMPLING, DnpuSession
 from hil.store import BatchTable, ColumnSpec
 
 _LOOK_s, _LOOK = 0.5, 100
 """How much of the reference, in seconds and at least in samples, is played to see what an electrode does."""
 
 
-def sample(session: Session) -> None:
+def sample(session: DnpuSession) -> None:
     """Sample what is not sampled yet.
 
     The stimulus of batch k depends on the seed and k alone, so a resumed run drives what an uninterrupted one
@@ -38,13 +38,13 @@ def sample(session: Session) -> None:
         _summarise(session, plan, table)
 
 
-def plan_of(session: Session) -> ReferencePlan:
+def plan_of(session: DnpuSession) -> ReferencePlan:
     """The run's sampling plan."""
     chip, experiment = session.bench.chip, session.experiment
     return sampling_plan(experiment.sampling, sampled_channels(chip), chip.sample_rate, experiment.seed)
 
 
-def _table(session: Session, device: Device, plan: ReferencePlan) -> BatchTable:
+def _table(session: DnpuSession, device: Device, plan: ReferencePlan) -> BatchTable:
     columns = {
         "inputs": ColumnSpec(len(device.inputs.names), "float64", device.inputs.unit, device.inputs.names),
         "outputs": ColumnSpec(
@@ -61,7 +61,7 @@ def _table(session: Session, device: Device, plan: ReferencePlan) -> BatchTable:
     )
 
 
-def _look_at_electrodes(session: Session, device: Device, plan: ReferencePlan) -> None:
+def _look_at_electrodes(session: DnpuSession, device: Device, plan: ReferencePlan) -> None:
     """Measure what each electrode does, before samples are taken whose inputs may not be what they say."""
     session.progress.say("looking at what each electrode does")
     waveform = plan.stimulus(0)[: max(_LOOK, round(_LOOK_s * plan.sample_rate_Hz))]
@@ -80,7 +80,7 @@ def _look_at_electrodes(session: Session, device: Device, plan: ReferencePlan) -
         )
 
 
-def _drive(session: Session, device: Device, plan: ReferencePlan, table: BatchTable) -> None:
+def _drive(session: DnpuSession, device: Device, plan: ReferencePlan, table: BatchTable) -> None:
     session.progress.start("sampling", plan.batches, table.committed)
     began, first = time.monotonic(), table.committed
     # the chip's own count starts anew at every connection; the run's goes on
@@ -107,7 +107,7 @@ def _drive(session: Session, device: Device, plan: ReferencePlan, table: BatchTa
     session.progress.finish()
 
 
-def _summarise(session: Session, plan: ReferencePlan, table: BatchTable) -> None:
+def _summarise(session: DnpuSession, plan: ReferencePlan, table: BatchTable) -> None:
     data = table.read()
     outputs, flags = data["outputs"][:, 0], data["flags"]
     clipped, late = flags & Flag.CLIPPED != 0, flags & Flag.LATE != 0

@@ -7,14 +7,14 @@ from calibration.surrogate.network import SurrogateNetwork
 from calibration.tasks.search import Search, SearchPlan, Solution
 from calibration.tasks.task import Task, boolean_gate, labelled_points, truth_table
 from hil.config import ExperimentFile
-from hil.session import Session
 from hil.steps.fit import SURROGATE
+from hil.steps.session import DnpuSession
 from simulators.models.network import NetworkChip
 
 SOLUTIONS = "solutions.json"
 
 
-def search(session: Session) -> None:
+def search(session: DnpuSession) -> None:
     """Optimise a population of starts for every task at once, and keep the best few of each."""
     session.require("fit", "search")
     with session.store.step("search"):
@@ -53,7 +53,7 @@ def search(session: Session) -> None:
         )
 
 
-def solutions_of(session: Session) -> dict[str, list[Solution]]:
+def solutions_of(session: DnpuSession) -> dict[str, list[Solution]]:
     """What the search found, by task, the best first."""
     stored = session.store.read_json(SOLUTIONS)
     return {
@@ -76,14 +76,14 @@ def solutions_of(session: Session) -> dict[str, list[Solution]]:
     }
 
 
-def _noise(session: Session) -> float:
+def _noise(session: DnpuSession) -> float:
     """What a reading is uncertain by when it is predicted: the chip's noise and the surrogate's error."""
     metrics = session.metrics()
     floor = metrics.get("repeatability", {}).get("repeatability_A") or 0.0
     return float(np.hypot(floor, metrics["surrogate"]["rmse_A"])) or 1e-12
 
 
-def _clipping(session: Session) -> float:
+def _clipping(session: DnpuSession) -> float:
     """The current at which the amplifier saturates, by its measured gain and offset."""
     amplifier = session.metrics()["amplifier"]
     return float((amplifier["saturation_V"] - abs(amplifier["offset_V"])) / abs(amplifier["gain_V_per_A"]))

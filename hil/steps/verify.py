@@ -7,17 +7,17 @@ import numpy as np
 from calibration.tasks.task import Task
 from calibration.tasks.verification import Acceptance, PlateauPlan, Verification, plan_plateaus
 from calibration.tasks.verification import verify as verify_on
+from hil.chips.dnpu import connect
 from hil.config import ExperimentFile
 from hil.config.dnpu_chip import DnpuSection
-from hil.connection import connect
 from hil.plans import sampled_channels
-from hil.session import Session
 from hil.steps.search import solutions_of, tasks
+from hil.steps.session import DnpuSession
 
 TRACES = "traces.json"
 
 
-def verify(session: Session) -> None:
+def verify(session: DnpuSession) -> None:
     """Drive the plateaus of every task under its best few solutions, and judge what the chip answers.
 
     Of a task's solutions the one with the widest margin over the noise speaks for it; every one is recorded.

@@ -10,6 +10,9 @@ from hil.errors import ConfigError, NotARun, RunError
 from hil.store import layout, manifest, steps
 from hil.store.lock import is_locked
 
+RECORDS = "calibrations"
+"""The folder among the runs that holds none, but the calibration records of chips."""
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -33,12 +36,13 @@ class RunSummary:
 def list_runs(folder: Path | str) -> list[RunSummary]:
     """Every folder in `folder`, oldest run first, those that are no runs last; raises ConfigError.
 
-    Hidden folders are passed over. A step whose process is gone reads as interrupted.
+    Hidden folders and `RECORDS` are passed over. A step whose process is gone reads as interrupted.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise ConfigError(f"{folder} is not a folder")
-    found = [summary(path) for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    folders = (path for path in folder.iterdir() if path.is_dir() and path.name != RECORDS)
+    found = [summary(path) for path in folders if not path.name.startswith(".")]
     return sorted(found, key=lambda run: (run.created == "", run.created, run.folder.name))
 
 

@@ -4,7 +4,7 @@
       manifest.json                   what it is: versions, seed, files, instruments
       bench.yaml experiment.yaml      copies of what it was given
       state.json                      what has become of each step
-      data/                           tables of samples, see `hil.store.table`
+      data/                           tables of samples, see `hil.store.table`; blocks, see `hil.store.blocks`
       events.jsonl metrics.jsonl      what happened, what was measured, one JSON object a line
       metrics.json report.html models/
       writer.lock                     held while a process writes
@@ -23,6 +23,7 @@ from typing import Any, Self
 from hil.errors import ConfigError, HilError, RunConflict, RunError, RunExists
 from hil.store import manifest as manifests
 from hil.store import steps
+from hil.store.blocks import BlockFolder
 from hil.store.files import PARTIAL, room_for, settle, sweep, write_whole
 from hil.store.layout import read_json
 from hil.store.lines import JsonLines, encode, plain
@@ -208,6 +209,10 @@ class RunStore:
         self._tables[name] = table
         return table
 
+    def blocks(self, stage: str) -> BlockFolder:
+        """The blocks of a stage, none at first; raises DamagedRun."""
+        return BlockFolder(self.folder / "data" / "blocks" / stage, writable=self.writable)
+
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[steps.Step]:
         """Record that a step runs and how it ends: done, failed (an error), interrupted (anything else)."""
@@ -266,6 +271,8 @@ class RunStore:
         for lines in (self._events, self._metrics):
             for _ in lines.read():
                 pass
+        for stage in sorted(path for path in (self.folder / "data" / "blocks").glob("*") if path.is_dir()):
+            self.blocks(stage.name).read()
         return {name: self._open_table(name).verify() for name in self.tables}
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hil.config.bench import BenchFile, MeshBench, load_mesh_bench, load_rack
+from hil.config.bench import BenchFile, MeshBench, RackFile, load_chip_bench, load_rack
 from hil.errors import ConfigError
 
 BENCH = """\
@@ -15,8 +15,7 @@ station:
   instruments:
     laser: {type: some.Laser, address: GPIB0::1::INSTR}
     dac: {type: some.Dac, address: GPIB0::2::INSTR}
-    left: {type: some.Heaters, address: ASRL1::INSTR}
-    right: {type: some.Heaters, address: ASRL2::INSTR}
+    heaters: {type: some.Heaters, address: ASRL1::INSTR}
     pm0: {type: some.Meter, address: GPIB0::3::INSTR}
     pm1: {type: some.Meter, address: GPIB0::4::INSTR}
     pm2: {type: some.Meter, address: GPIB0::5::INSTR}
@@ -27,8 +26,9 @@ chip:
   laser: {instrument: laser, wavelength: 1550 nm, power: 1 mW}
   modulators: {source: dac, channels: 4, low: -1 V, high: 5 V, max_slew: 100 V/s, half_wave: 3 V}
   heaters:
-    chains: [{source: left, first: 2, count: 2}, {source: right}]
-    channels: {p2_0: left.7}
+    source: heaters
+    first: 2
+    channels: {p0_0: 17}
     unconnected: [t1_1]
     voltage: 9 V
     current: 12 mA
@@ -36,7 +36,7 @@ chip:
     settling: 1 ms
     resistance: 1 kohm
     half_wave_power: 20 mW
-  meters: {instruments: [pm0, pm1, pm2], averaging: 10 ms}
+  meters: {instruments: [pm0, pm1, pm2], averaging: 10 ms, saturation: 2 mW}
 """
 
 
@@ -47,19 +47,13 @@ def written(tmp_path: Path, old: str = "", new: str = "") -> Path:
     return path
 
 
-def test_shifters_are_dealt_out_to_the_chains_but_for_those_that_are_elsewhere(tmp_path: Path) -> None:
+def test_shifters_take_the_supplys_channels_in_order_but_for_those_that_are_elsewhere(tmp_path: Path) -> None:
     rack = load_rack(written(tmp_path))
     assert BenchFile.of(rack) is None
     bench = MeshBench.of(rack)
     assert bench is not None
     assert bench.chip.modulator_channels == (4, 5, 6)
-    assert bench.chip.heater_channels == {
-        "t0_0": ("left", 2),
-        "t2_0": ("left", 3),
-        "p0_0": ("right", 0),
-        "p1_1": ("right", 1),
-        "p2_0": ("left", 7),
-    }
+    assert bench.chip.heater_channels == {"t0_0": 2, "t2_0": 3, "p0_0": 17, "p1_1": 4, "p2_0": 5}
     assert bench.chip.laser.wavelength == pytest.approx(1.55e-6)
 
 
@@ -71,13 +65,12 @@ def test_shifters_are_dealt_out_to_the_chains_but_for_those_that_are_elsewhere(t
         ("ports: 3", "ports: 200", ["chip.layout.ports", "200"]),
         ("type: mesh", "type: mash", ["chip", "'mash'", "'dnpu', 'mesh'"]),
         ("source: dac", "source: dca", ["chip.modulators.source", "'dca'", "laser, dac"]),
-        ("source: right", "source: wrong", ["chip.heaters.chains", "'wrong'"]),
-        ("left.7", "middle.7", ["chip.heaters.channels", "'middle'"]),
-        ("left.7", "left7", ["chip.heaters.channels", "supply.channel"]),
-        ("left.7", "left.2", ["t0_0 and p2_0", "left.2"]),
-        ("{p2_0:", "{p9_0:", ["heaters.channels", "'p9_0'", "t0_0 to p2_0"]),
-        ("unconnected: [t1_1]", "unconnected: [t1_1, p2_0]", ["both name p2_0"]),
-        ("{source: right}", "{source: right, count: 1}", ["p1_1", "no channel", "heaters.unconnected"]),
+        ("source: heaters", "source: haeters", ["chip.heaters.source", "'haeters'"]),
+        ("p0_0: 17", "p0_0: seventeen", ["chip.heaters.channels.p0_0", "seventeen"]),
+        ("p0_0: 17", "p0_0: 2", ["t0_0 and p0_0", "channel 2"]),
+        ("{p0_0:", "{p9_0:", ["heaters.channels", "'p9_0'", "t0_0 to p2_0"]),
+        ("unconnected: [t1_1]", "unconnected: [t1_1, p0_0]", ["both name p0_0"]),
+        ("power: 1 mW", "power: 1 mW, limit: 500 uW", ["laser.power", "laser.limit"]),
         ("[pm0, pm1, pm2]", "[pm0, pm1, pm1]", ["meters.instruments", "3 different meters"]),
         ("channels: 4", "channels: [1, 2]", ["modulators.channels", "3 different outputs"]),
         ("low: -1 V, high: 5 V", "low: 1 V, high: 5 V", ["chip.modulators", "0 V, the rest voltage"]),
@@ -86,9 +79,9 @@ def test_shifters_are_dealt_out_to_the_chains_but_for_those_that_are_elsewhere(t
 )
 def test_a_faulty_mesh_is_named(tmp_path: Path, old: str, new: str, said: list[str]) -> None:
     path = written(tmp_path, old, new)
-    for read in (load_rack, load_mesh_bench):
+    for kind in (RackFile, MeshBench):
         with pytest.raises(ConfigError) as error:
-            read(path)
+            load_chip_bench(path, kind)
         if "mash" not in new:  # what is expected instead depends on who asks
             for words in said:
                 assert words in str(error.value)

@@ -12,6 +12,7 @@ PUBLIC = {
     "check",
     "compare",
     "demo",
+    "deploy",
     "export",
     "fit",
     "import_brainspy",

@@ -1,0 +1,42 @@
+"""A calibration carried out on the design alone: how many readings it takes, and how long they last."""
+
+from collections.abc import Mapping
+
+from calibration.device import Array
+from hil.chips.mesh import timing
+from hil.config.mesh_chip import MeshSection
+from hil.config.mesh_experiment import MeshExperiment
+from hil.devices.emulated_mesh import EmulatedMesh
+from hil.mesh.design import blank_record, design
+from hil.mesh.stages import stages_of
+from simulators.models.mesh import PhotonicSpecimen
+
+
+def dry_run(experiment: MeshExperiment, chip: MeshSection) -> str:
+    """Every stage on the chip as designed, in words; the fit of the twin is cut short.
+
+    A reading that moves a heater is counted with its settling, every other without.
+    """
+    quick = experiment.model_copy(update={"twin": experiment.twin.model_copy(update={"steps": 1})})
+    model, waits = design(chip), timing(chip)
+    device = EmulatedMesh(
+        PhotonicSpecimen(model, 0.0, 0),
+        sample_rate_Hz=1.0 / (waits.averaging_s + max(waits.thermal_s, waits.electrical_s)),
+        low_V=chip.modulators.low,
+        high_V=chip.modulators.high,
+        full_scale_W=max(
+            chip.meters.saturation, 10.0 * chip.laser.power
+        ),  # it is the readings that count here
+        name=chip.name,
+    )
+    known = blank_record(device.identity, chip)
+    told, read = [], dict[str, dict[str, Mapping[str, Array]]]()
+    for stage in stages_of(quick, chip, read.__getitem__):
+        before = device.cost.readings
+        read[stage.name] = {block.name: block.arrays for block in stage.run(device, known, {})}
+        known = stage.result()
+        told.append(f"{stage.name} {device.cost.readings - before}")
+    total = device.cost
+    return (
+        f"{total.readings} readings ({', '.join(told)}), at most {total.chip_time_s / 60:.1f} min on the chip"
+    )
