@@ -14,6 +14,7 @@ from calibration.errors import NotEnoughData
 from calibration.mesh.deploy import deploy
 from calibration.mesh.drive import NO_LIMITS, HeaterLimits
 from calibration.mesh.fidelity import amplitude_fidelity, output_shares, total_variation
+from calibration.mesh.readings import PowerNoise, PowerReadings
 from calibration.mesh.record import MeshCalibration
 from calibration.mesh.settings import check_fits, dead_shifters, lit_alone, random_controls, read, readings_of
 from calibration.mesh.stage import Block, Blocks
@@ -120,6 +121,8 @@ class VerifyStage:
 class DriftStage:
     """Reads settings again that were read earlier, and says whether the chip is still the one that was calibrated.
 
+    A laser that gives more or less light than it did is no change of the chip: readings are compared at the same light.
+
     Where it is not, the phase offsets alone are fitted anew to these readings: the refresh is taken over if that
     explains what has changed; otherwise the verdict is to calibrate again.
 
@@ -196,6 +199,9 @@ class DriftStage:
         if change <= _STEADY and now <= limit:
             return start.noted(self.name, {**figures, "verdict": "steady"})
         readings, _ = readings_of((blocks[name] for name in names), start, device, noise)
+        readings, figures["light"] = _at_the_same_light(
+            readings, predicted_powers(twin, readings.inputs, readings.controls), noise
+        )
         fit = TwinFit(
             twin,
             {"mesh.phase_offset": Spread(self.drift_rad)},
@@ -223,6 +229,7 @@ class DriftStage:
         noise = noise_in(start)
         before, _ = readings_of((self._earlier[name] for name in names), start, device, noise)
         after, _ = readings_of((blocks[name] for name in names), start, device, noise)
+        after, _ = _at_the_same_light(after, before.powers, noise)
         both = before.usable & after.usable
         apart = (after.powers - before.powers) / np.hypot(noise.std(before.powers), noise.std(after.powers))
         return float(np.sqrt(np.mean(apart[both] ** 2)))
@@ -252,12 +259,23 @@ def residual(
     device: Device,
     twin: PhotonicChip,
 ) -> float:
-    """RMS of what `twin` leaves of blocks' readings, over the noise of a reading."""
+    """RMS of what `twin` leaves of blocks' readings at its own light, over the noise of a reading."""
     noise = noise_in(known)
     readings, _ = readings_of((blocks[name] for name in names), known, device, noise)
     expected = predicted_powers(twin, readings.inputs, readings.controls)
+    readings, _ = _at_the_same_light(readings, expected, noise)
     off = (readings.powers - expected) / noise.std(expected)
     return float(np.sqrt(np.mean(off[readings.usable] ** 2)))
+
+
+def _at_the_same_light(
+    readings: PowerReadings, reference: Array, noise: PowerNoise
+) -> tuple[PowerReadings, float]:
+    """The readings as they would be at the light of the reference (S, T, N) in W, and how much more theirs is."""
+    weight = np.where(readings.usable, noise.std(reference) ** -2.0, 0.0)
+    powers = np.where(readings.usable, readings.powers, 0.0)
+    light = float(np.sum(weight * powers * reference) / np.sum(weight * reference**2))
+    return replace(readings, powers=readings.powers / light), light
 
 
 def _compared(names: list[str], blocks: Blocks, known: MeshCalibration, device: Device) -> "_Compared":

@@ -84,9 +84,10 @@ class HeatersSection(Section):
         total_power: of all heaters together.
         max_slew: what a heater stands; without it, nothing limits it.
         settling: from a change of any until the chip is warm.
-        resistance, tolerance, half_wave_power, bits: as designed: of a cold heater, how far one may be from it, for
-            a phase of π, of the supply's converter from 0 to `voltage`; no bits where its steps are too small to
-            matter.
+        resistance, tolerance, half_wave_power: as designed: of a cold heater, how far one may be from it, for a
+            phase of π.
+        bits, converter: resolution of the supply's converter, and its full scale if that is not `voltage`; no bits
+            where its steps are too small to matter.
     """
 
     source: str
@@ -102,6 +103,7 @@ class HeatersSection(Section):
     tolerance: Percent = 0.2
     half_wave_power: Watts
     bits: Annotated[int, Field(ge=4, le=32)] | None = None
+    converter: PositiveVolts | None = None
 
 
 class MetersSection(Section):

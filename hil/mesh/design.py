@@ -24,6 +24,7 @@ def design(section: MeshSection) -> PhotonicChip:
         seed=0,
         laser_W=section.laser.power,
     )
+    chip.heaters.converter_V = heaters.converter
     for name in heaters.unconnected:
         chip.heaters.resistance_ohm.data[shifters.index(name)] = inf
     return chip

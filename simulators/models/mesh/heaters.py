@@ -19,7 +19,8 @@ class HeaterBank(nn.Module):
         neighbours: which heaters each shifter feels besides its own, (H, k); a shifter's own number fills a row up.
         crosstalk_rad_per_W: how much it feels them, (H, k).
         high_V: voltage limit of each heater, (H,).
-        bits: resolution of the converter from 0 to `high_V`; None for none.
+        bits: resolution of the supply's converter; None for one whose steps are too small to count.
+        converter_V: its full scale; None where that is `high_V`.
     """
 
     high_V: Tensor
@@ -43,6 +44,7 @@ class HeaterBank(nn.Module):
         self.register_buffer("neighbours", neighbours)
         self.register_buffer("high_V", high_V)
         self.bits = bits
+        self.converter_V: float | None = None
 
     @classmethod
     def of_matrix(
@@ -67,7 +69,8 @@ class HeaterBank(nn.Module):
         """The voltages (..., H) that the converter makes of `volts`; the gradient goes straight through."""
         if self.bits is None:
             return volts
-        step = self.high_V / (2**self.bits - 1)
+        full_V = self.high_V if self.converter_V is None else self.converter_V
+        step = full_V / (2**self.bits - 1)
         return volts + ((volts / step).round() * step - volts).detach()
 
     def powers(self, volts: Tensor) -> Tensor:

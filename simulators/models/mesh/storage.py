@@ -31,6 +31,7 @@ class ChipCard(BaseModel):
     ports: int
     laser_W: float
     bits: int | None
+    converter_V: float | None = None
     sha256: str
 
 
@@ -46,6 +47,7 @@ def save_chip(chip: PhotonicChip, folder: Path) -> None:
         ports=layout.ports,
         laser_W=chip.laser_W,
         bits=chip.heaters.bits,
+        converter_V=chip.heaters.converter_V,
         sha256=hashlib.sha256(content).hexdigest(),
     )
     replace_file(folder / TENSORS, content)
@@ -63,6 +65,7 @@ def load_chip(folder: Path) -> PhotonicChip:
         chip = blank(
             MeshLayout(card.kind, card.ports), card.laser_W, card.bits, tensors["heaters.neighbours"]
         )
+        chip.heaters.converter_V = card.converter_V
         chip.load_state_dict(tensors)
     except (OSError, ValidationError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         if isinstance(error, ModelError):
