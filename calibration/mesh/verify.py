@@ -24,6 +24,7 @@ from calibration.mesh.unknowns import Spread
 from simulators.models.mesh import PhotonicChip
 
 _STEADY = 1.3  # noise may be more than it was by so much before something has changed
+_ROUNDS = 3
 WAYS = ("corrected", "uncorrected")
 
 
@@ -198,18 +199,20 @@ class DriftStage:
         figures["refresh"] = False
         if change <= _STEADY and now <= limit:
             return start.noted(self.name, {**figures, "verdict": "steady"})
-        readings, _ = readings_of((blocks[name] for name in names), start, device, noise)
-        readings, figures["light"] = _at_the_same_light(
-            readings, predicted_powers(twin, readings.inputs, readings.controls), noise
-        )
-        fit = TwinFit(
-            twin,
-            {"mesh.phase_offset": Spread(self.drift_rad)},
-            readings,
-            noise,
-            FitPlan(steps=0, refinements=8, held_out=0.25),
-        )
-        refreshed = fit.run()
+        found, _ = readings_of((blocks[name] for name in names), start, device, noise)
+        refreshed = twin
+        for _ in range(_ROUNDS):  # what the light is shows only once the phases are right
+            readings, figures["light"] = _at_the_same_light(
+                found, predicted_powers(refreshed, found.inputs, found.controls), noise
+            )
+            fit = TwinFit(
+                twin,
+                {"mesh.phase_offset": Spread(self.drift_rad)},
+                readings,
+                noise,
+                FitPlan(steps=0, refinements=8, held_out=0.25),
+            )
+            refreshed = fit.run()
         left = fit.residuals()[1]
         figures |= {
             "phase_change_rms_rad": float(
