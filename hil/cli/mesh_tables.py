@@ -15,7 +15,7 @@ def is_mesh(metrics: Mapping[str, Any]) -> bool:
 
 
 def mesh_lines(metrics: Mapping[str, Any]) -> Iterator[Text]:
-    """The key figures of a mesh's run, and every shifter that failed."""
+    """The key figures of a mesh's run, and every port and shifter that failed."""
     shifters, result, deployed = (metrics.get(name) for name in (SHIFTERS, RESULT, DEPLOYED))
     if deployed:
         each = ", ".join(f"{value:.6f} {name}" for name, value in deployed["fidelity"].items())
@@ -23,6 +23,8 @@ def mesh_lines(metrics: Mapping[str, Any]) -> Iterator[Text]:
         for note in (*deployed["notes"], *deployed["unreached"], *deployed["clipped"]):
             yield Text(note)
         return
+    for note in metrics.get("ports", {}).get("notes", ()):
+        yield Text(note, style="yellow")
     if shifters:
         yield Text(f"shifters: {shifters['good']} of {shifters['count']} good")
         for name, reason in shifters["failed"].items():

@@ -75,7 +75,12 @@ def _characterised(known: MeshCalibration, design_ohm: float) -> dict[str, Any]:
     parts: dict[str, Any] = {"design_ohm": design_ohm}
     if "ports" in found:
         names = tuple(f"out{port}" for port in range(known.twin.n_outputs))
-        parts["ports"] = Ports(names, known.dark_W, _array(found["ports"]["port_transmission"]))
+        parts["ports"] = Ports(
+            names,
+            known.dark_W,
+            _array(found["ports"]["port_transmission"]),
+            tuple(found["ports"].get("notes", ())),
+        )
     if "heaters" in found:
         parts["heaters"] = tuple(
             HeaterCurve(name, _array(line["volts"]), _array(line["amperes"]), ok[name])

@@ -10,11 +10,15 @@ from hil.page.data import Array, Page
 
 @dataclass(frozen=True, eq=False)
 class Ports:
-    """What each detector reads in the dark, and the share of the light that reaches it; both (N,)."""
+    """What each detector reads in the dark, and the share of the light that reaches it; both (N,).
+
+    `notes` says which ports cannot be used, and what is done about it.
+    """
 
     names: tuple[str, ...]
     dark_W: Array
     transmission: Array | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,6 +33,7 @@ def ports(data: MeshReport, numbers: Numbers) -> Markup:
                 "What each detector reads without light, which is taken off every later reading, and what part "
                 "of the light reaches it.",
             ),
+            *(tag("p", note) for note in data.ports.notes),
             facts(rows),
         ]
     )
