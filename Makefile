@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEERS := $(VENV)/.peers
 
 .PHONY: demo test lint types imports unit bench reproduce clean
 
@@ -24,7 +25,7 @@ types: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/pytest -n 2 --dist worksteal
 
-bench: $(STAMP)
+bench: $(PEERS)
 	$(BIN)/pytest tests/benchmarks -m benchmark -s -q
 
 reproduce: $(STAMP)
@@ -33,6 +34,11 @@ reproduce: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,tcpip,serial,nidaqmx]'
+	touch $@
+
+# the peers that only benchmarks want
+$(PEERS): $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	touch $@
 
 clean:
