@@ -62,7 +62,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndar
     return samples(hil.sample(experiment).run)
 
 
-@pytest.mark.parametrize("batches", [1, 4, 7])
+@pytest.mark.parametrize("batches", [1, pytest.param(4, marks=pytest.mark.slow), 7])
 def test_a_killed_run_resumes_to_the_same_samples(
     tmp_path: Path, uninterrupted: dict[str, np.ndarray], batches: int
 ) -> None:
@@ -83,7 +83,12 @@ def test_a_killed_run_resumes_to_the_same_samples(
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGHUP, 143, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_ends_in_the_safe_state_and_says_how_to_go_on(
     tmp_path: Path, number: int, code: int
