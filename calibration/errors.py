@@ -4,6 +4,7 @@ CalibrationError (Exception)
 ├── PlanError (ValueError)          a sampling plan, task or setting that cannot be carried out
 ├── ShapeError (ValueError)         an array whose shape or names do not fit the device
 ├── NotEnoughData (ValueError)      too few usable samples for what was asked
+│   └── NotRun (RuntimeError)       a stage was asked for its result before it ran to its end
 ├── OutsideData (ValueError)        a recorded device was asked for a point it never saw
 ├── PowerLimit (ValueError)        a setting for which the heaters would draw too much together
 ├── WrongChip (ValueError)          a calibration of another chip
@@ -25,6 +26,10 @@ class ShapeError(CalibrationError, ValueError):
 
 class NotEnoughData(CalibrationError, ValueError):
     """Too few usable samples for what was asked."""
+
+
+class NotRun(NotEnoughData, RuntimeError):
+    """A stage was asked for its result before it ran to its end."""
 
 
 class OutsideData(CalibrationError, ValueError):

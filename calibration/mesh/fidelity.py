@@ -19,12 +19,14 @@ def shares(powers: Tensor) -> Tensor:
     return powers / torch.where(whole > 0.0, whole, 1.0)
 
 
-def amplitude_fidelity(powers: Tensor, others: Tensor) -> Tensor:
+def amplitude_fidelity(powers: Tensor, others: Tensor, weights: Tensor | None = None) -> Tensor:
     """Mean over the inputs i of Σ_j √(P_ij P'_ij), for powers (..., N, N), outputs by inputs; blind to phases.
 
-    For matrices it is Σ_ij |U_ij| |V_ij| / N with the columns of both normalised.
+    For matrices it is Σ_ij |U_ij| |V_ij| / N with the columns of both normalised. With `weights` (..., N) the mean is
+    a weighted one: an input of which little can be read says little.
     """
-    return (shares(powers) * shares(others)).sqrt().sum(dim=-2).mean(dim=-1)
+    each = (shares(powers) * shares(others)).sqrt().sum(dim=-2)
+    return each.mean(dim=-1) if weights is None else (weights * each).sum(dim=-1) / weights.sum(dim=-1)
 
 
 def total_variation(powers: Tensor, others: Tensor) -> Tensor:

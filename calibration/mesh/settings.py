@@ -9,7 +9,6 @@ from calibration.device import Array, Device, Flag
 from calibration.errors import NotEnoughData, ShapeError
 from calibration.mesh.readings import PowerNoise, PowerReadings
 from calibration.mesh.record import MeshCalibration
-from calibration.mesh.stage import Block
 from simulators.models.mesh import PhotonicChip
 
 _DEAD = 5.0  # standard deviations of a dark reading: a detector that never saw more is dead
@@ -78,19 +77,16 @@ def random_controls(
     return np.clip(volts, device.controls.low, device.controls.high)
 
 
-def read(device: Device, name: str, controls: Array, inputs: Array, repeats: int = 1) -> Block:
-    """Set the heaters and read all `inputs` (T, N) one after the other, `repeats` times."""
+def read(device: Device, controls: Array, inputs: Array, repeats: int = 1) -> Mapping[str, Array]:
+    """The block of a setting: the heaters at `controls` (H,), all `inputs` (T, N) read in turn, `repeats` times."""
     device.set_controls(controls)
     found = device.run(np.broadcast_to(inputs, (repeats, *inputs.shape)))
-    return Block(
-        name,
-        {
-            "controls_V": np.asarray(controls, dtype=np.float64),
-            "inputs_V": found.inputs,
-            "powers_W": found.outputs,
-            "flags": found.flags.astype(np.float64),
-        },
-    )
+    return {
+        "controls_V": np.asarray(controls, dtype=np.float64),
+        "inputs_V": found.inputs,
+        "powers_W": found.outputs,
+        "flags": found.flags.astype(np.float64),
+    }
 
 
 def noise_of(block: Mapping[str, Array], known: MeshCalibration, device: Device) -> PowerNoise:
@@ -105,17 +101,20 @@ def noise_of(block: Mapping[str, Array], known: MeshCalibration, device: Device)
 
 
 def readings_of(
-    blocks: Iterable[Mapping[str, Array]], known: MeshCalibration, device: Device, noise: PowerNoise
+    blocks: Iterable[Mapping[str, Array]], known: MeshCalibration, device: Device, floor_W: float
 ) -> tuple[PowerReadings, tuple[str, ...]]:
     """The readings of blocks that were read once each, and the names of detectors that saw nothing in any of them.
 
     Left out are those detectors, samples flagged late or limited, and saturated readings.
+
+    Args:
+        floor_W: standard deviation of a reading in the dark.
     """
     kept = list(blocks)
     powers = np.concatenate([block["powers_W"] for block in kept]) - known.dark_W
     usable = np.concatenate([_usable(block, device) for block in kept])
     light = np.where(usable, powers, -np.inf).max(axis=(0, 1))
-    dead = ~(light > _DEAD * noise.floor_W)
+    dead = ~(light > _DEAD * floor_W)
     readings = PowerReadings(
         np.concatenate([block["inputs_V"] for block in kept]),
         np.stack([block["controls_V"] for block in kept]),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ParamSpec, Protocol
 
 from calibration.device import Array, Device
+from calibration.errors import NotRun
 from calibration.mesh.record import MeshCalibration
 
 P = ParamSpec("P")
@@ -53,7 +54,7 @@ class Stage(Protocol):
 
 
 class StageBase:
-    """What the stages before the twin share.
+    """What all stages share.
 
     Attributes:
         blocks: see `Stage.blocks`: 0 for a stage that was made without the mesh's layout, until it runs.
@@ -63,9 +64,9 @@ class StageBase:
     _result: MeshCalibration | None = None
 
     def result(self) -> MeshCalibration:
-        """See `Stage.result`; raises RuntimeError for a stage that has not run to its end."""
+        """See `Stage.result`; raises NotRun for a stage that has not run to its end."""
         if self._result is None:
-            raise RuntimeError("the stage has not run to its end; its result is not known yet")
+            raise NotRun("the stage has not run to its end; its result is not known yet")
         return self._result
 
 

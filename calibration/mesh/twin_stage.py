@@ -23,7 +23,7 @@ from calibration.mesh.settings import (
     read,
     readings_of,
 )
-from calibration.mesh.stage import Block, Blocks
+from calibration.mesh.stage import Block, Blocks, StageBase, kept
 from calibration.mesh.twin import FitPlan, TwinFit
 from simulators.models.mesh import PhotonicChip, heater_places
 
@@ -33,7 +33,7 @@ NOISE = "noise"
 _AT_FLOOR = 1.15  # residual over noise, corrected for the unknowns, that is still taken for noise
 
 
-class TwinStage:
+class TwinStage(StageBase):
     """Reads random settings, each port lit alone and some patterns of all, and fits everything the twin has.
 
     The fit is taken over if it predicts the settings held out better than the start does; the figures say how far
@@ -69,7 +69,6 @@ class TwinStage:
         self.settings, self.together, self.repeats, self.total_W = settings, together, repeats, total_W
         self.prior, self.plan, self.seed = prior or ChipPrior(), plan, seed
         self.blocks = settings + 1
-        self._result: MeshCalibration | None = None
 
     def run(self, device: Device, start: MeshCalibration, known: Blocks) -> Iterator[Block]:
         """See `Stage`; raises WrongChip or ShapeError for a record of another chip."""
@@ -78,33 +77,20 @@ class TwinStage:
         dead = dead_shifters(start)
         alone = lit_alone(device, start.twin)
         for number in range(self.settings + 1):
-            name = f"setting {number - 1}" if number else NOISE
-            if name in blocks:
-                continue
             rng = np.random.default_rng((self.seed, 21, number))
             controls = random_controls(device, start.twin, rng, dead, self.total_W)
-            others = (
-                lit_together(device, start.twin, self.together, rng)
-                if number
-                else all_shut(device, start.twin)
-            )
-            block = read(
-                device, name, controls, np.concatenate((alone, others)), 1 if number else self.repeats
-            )
-            blocks[name] = block.arrays
-            yield block
+            if number:
+                name, repeats = f"setting {number - 1}", 1
+                others = lit_together(device, start.twin, self.together, rng)
+            else:
+                name, repeats, others = NOISE, self.repeats, all_shut(device, start.twin)
+            yield from kept(blocks, name, read, device, controls, np.concatenate((alone, others)), repeats)
         self._result = self._fitted(device, start, blocks)
-
-    def result(self) -> MeshCalibration:
-        """See `Stage`."""
-        if self._result is None:
-            raise NotEnoughData("the twin has not been fitted: run the stage to its end first")
-        return self._result
 
     def _fitted(self, device: Device, start: MeshCalibration, blocks: Blocks) -> MeshCalibration:
         noise = noise_of(blocks[NOISE], start, device)
         wanted = (blocks[f"setting {number}"] for number in range(self.settings))
-        readings, dark = readings_of(wanted, start, device, noise)
+        readings, dark = readings_of(wanted, start, device, noise.floor_W)
         spreads = self.prior.spreads(start.twin, dead=dead_shifters(start), together=self.together > 0)
         plan = self.plan or FitPlan.for_ports(start.twin.n_inputs, self.seed)
         fit = TwinFit(start.twin, spreads, readings, noise, plan)

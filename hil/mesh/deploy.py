@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from calibration.device import Array, Device
+from calibration.device import Device
+from calibration.errors import NotEnoughData
 from calibration.mesh import MeshCalibration
-from calibration.mesh.amplitudes import read_powers
+from calibration.mesh.comparison import Compared, compared
 from calibration.mesh.deploy import Deployment
 from calibration.mesh.deploy import deploy as plan
 from calibration.mesh.drive import HeaterLimits
 from calibration.mesh.fidelity import amplitude_fidelity, output_shares, shares
+from calibration.mesh.settings import lit_alone, read
 from hil.config.bench import MeshBench, load_chip_bench
 from hil.config.experiment_file import EXPERIMENT
 from hil.config.mesh_experiment import MeshExperiment
@@ -38,16 +41,27 @@ _REFINEMENT = 200
 
 @dataclass(frozen=True, eq=False)
 class Tried:
-    """One way to set the matrix, and the powers (N, N), outputs by inputs, that the chip gave."""
+    """One way to set the matrix, and what the chip gave."""
 
     way: str
     planned: Deployment
-    powers_W: Array
+    found: Compared
+
+    @property
+    def powers_W(self) -> Tensor:
+        """What was measured, (N, N), outputs by inputs; nothing where a detector cannot be used."""
+        return self.found.measured[0]
 
     @property
     def fidelity(self) -> float:
-        """Amplitude fidelity of what was measured to the target."""
-        return float(amplitude_fidelity(torch.as_tensor(self.powers_W), output_shares(self.planned.target)))
+        """Amplitude fidelity of what was measured to the target, as far as detectors can tell."""
+        wanted = output_shares(self.planned.target) * self.found.counts[0]
+        return float(amplitude_fidelity(self.powers_W, wanted, weights=wanted.sum(dim=-2)))
+
+    @property
+    def unseen(self) -> int:
+        """How many of the powers could not be read."""
+        return int((self.found.counts == 0.0).sum())
 
 
 @contextmanager
@@ -103,7 +117,8 @@ def deploy_on(
     """Set and measure the matrix in each way: as designed, as calibrated but for the splitters, corrected.
 
     Where shifters failed, or splitters cannot do what the correction asks, the others are then refined on the twin
-    to make up for them. The device is left with the last one. Raises WrongChip for the calibration of another chip.
+    to make up for them. The device is left with the last one. Raises WrongChip for the calibration of another chip,
+    NotEnoughData where no detector can be read.
     """
     calibration.check(device.identity)
     done: list[Tried] = []
@@ -111,9 +126,16 @@ def deploy_on(
     session.progress.start("setting the matrix", len(ways))
     for way, planned in ways:
         session.checkpoint()
-        powers = read_powers(device, calibration, planned.drive.volts)
-        done.append(Tried(way, planned, powers))
-        arrays = {"volts": planned.drive.volts, "phases_rad": planned.drive.phases, "powers_W": powers}
+        volts = planned.drive.volts
+        block = read(device, volts, lit_alone(device, calibration.twin))
+        done.append(Tried(way, planned, compared([block], calibration, device)))
+        if not done[-1].found.counts.any():
+            raise NotEnoughData(
+                f"{way}: no power could be read, every detector is dead or at its end; look at the laser, its power "
+                "and the detectors' ranges"
+            )
+        powers = done[-1].powers_W.numpy()
+        arrays = {"volts": volts, "phases_rad": planned.drive.phases, "powers_W": powers}
         session.store.blocks(DEPLOY).append(way, arrays)
         session.progress.advance(f"{way}: {done[-1].fidelity:.5f}")
     session.progress.finish()
@@ -150,10 +172,20 @@ def _figures(wanted: Target, calibration: MeshCalibration, done: Sequence[Tried]
         "predicted": {one.way: one.planned.amplitude_fidelity for one in done},
         "clipped": [str(one) for one in best.planned.clipped],
         "unreached": [str(one) for one in drive.unreached],
-        "notes": list(wanted.notes),
+        "notes": [*wanted.notes, *_unseen(best)],
         "failed": {one.name: one.reason for one in calibration.shifters if not one.ok},
         "volts": dict(zip(names, drive.volts.tolist(), strict=True)),
         "total_W": drive.total_W,
         "wanted": np.abs(wanted.unitary).tolist(),
-        "measured": shares(torch.as_tensor(best.powers_W)).sqrt().tolist(),
+        "measured": shares(best.powers_W).sqrt().tolist(),
     }
+
+
+def _unseen(best: Tried) -> Iterator[str]:
+    if best.found.dead:
+        yield f"{', '.join(best.found.dead)} saw no light: the fidelity is that of the other outputs"
+    elif best.unseen:
+        yield (
+            f"{best.unseen} of {best.found.counts.numel()} powers were at their detector's end, and the fidelity is "
+            "that of the others; lower the laser's power, or raise the ranges"
+        )

@@ -7,7 +7,7 @@ import torch
 
 from calibration.device import Array
 from calibration.mesh import MeshCalibration
-from calibration.mesh.verify import predicted_powers
+from calibration.mesh.comparison import predicted_powers
 from hil.chronicle import run_of
 from hil.mesh.acceptance import DEPLOYED, SHIFTERS, criteria
 from hil.mesh.calibrate import stage_folder

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from calibration.mesh import Blocks, Stage
 from calibration.mesh.crosstalk import CrosstalkPlan
+from calibration.mesh.drift import DriftStage
 from calibration.mesh.drive import HeaterLimits
 from calibration.mesh.plan import StagesPlan, sweep_stages
 from calibration.mesh.ports import PortsPlan
@@ -12,7 +13,7 @@ from calibration.mesh.resistances import HeatersPlan
 from calibration.mesh.sweep import SweepPlan
 from calibration.mesh.twin import FitPlan
 from calibration.mesh.twin_stage import TwinStage
-from calibration.mesh.verify import DriftStage, VerifyStage
+from calibration.mesh.verify import VerifyStage
 from hil.config.mesh_chip import MeshSection
 from hil.config.mesh_experiment import MeshExperiment
 

@@ -10,10 +10,11 @@ import torch
 
 from calibration.errors import NotEnoughData, ShapeError, WrongChip
 from calibration.mesh import MeshCalibration
+from calibration.mesh.drift import DriftStage
 from calibration.mesh.readings import PowerNoise
 from calibration.mesh.twin import FitPlan
 from calibration.mesh.twin_stage import NOISE, TwinStage
-from calibration.mesh.verify import DriftStage, VerifyStage
+from calibration.mesh.verify import VerifyStage
 from hil.devices.emulated_mesh import EmulatedMesh
 from simulators.models.mesh import Fabrication, MeshLayout, PhotonicChip, PhotonicSpecimen, fabricate
 

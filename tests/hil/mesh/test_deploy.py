@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.stats import unitary_group
 
-from calibration.errors import WrongChip
+from calibration.errors import NotEnoughData, WrongChip
 from calibration.mesh import MeshCalibration
 from hil.devices.emulated_mesh import EmulatedMesh
 from hil.mesh.acceptance import DEPLOYED, missed
@@ -107,3 +107,42 @@ def test_the_calibration_of_another_chip_is_refused_before_anything_is_set(lab: 
     ):
         deploy_on(session, other, haar(PORTS, 1), truth(made))
     assert other.cost.readings == 0
+
+
+def judged_by(
+    lab: Path, made: PhotonicChip, seen: PhotonicChip, full_scale_W: float = 1e-3
+) -> dict[str, Any]:
+    """A deployment of a swap, all light of an input on one detector, on a bench that sees `seen`."""
+    bench = EmulatedMesh(
+        PhotonicSpecimen(seen, 0.0, 3),
+        noise_relative=1e-4,
+        noise_W=0.0,
+        dark_W=0.0,
+        full_scale_W=full_scale_W,
+        name="chip",
+    )
+    swap = as_target(np.eye(PORTS)[::-1], "a swap", PORTS)
+    with open_session(MESH, lab, label="deploy") as session:
+        deploy_on(session, bench, swap, truth(made))
+        found: dict[str, Any] = session.metrics()[DEPLOYED]
+    return found
+
+
+def test_a_dead_detector_is_told_and_the_others_judge(lab: Path) -> None:
+    made, seen = chip(), chip()
+    seen.port_transmission.data[2] = 0.0
+    found = judged_by(lab, made, seen)
+    assert any(note.startswith("out2 saw no light") for note in found["notes"])
+    assert 0.99 < found["achieved"] <= 1.0
+
+
+def test_detectors_at_their_end_are_told_and_the_others_judge(lab: Path) -> None:
+    made = chip()
+    through = made.modulators.peak.square().flip(0) * made.port_transmission
+    brightest = made.laser_W * through.sort().values.numpy()
+    left = float(made.mesh.transmission.mean()) ** (2 * PORTS)  # of the power, by every MZI on the way
+    found = judged_by(lab, made, made, float(brightest[-2:].mean()) * left)
+    assert any("at their detector's end" in note for note in found["notes"])
+    assert 0.99 < found["achieved"] <= 1.0
+    with pytest.raises(NotEnoughData, match="no power could be read"):
+        judged_by(lab, made, made, 1e-12)
