@@ -185,6 +185,28 @@ class SafetyEnvelope:
             ramp[-1] = stop
         return self.clip(ramp)
 
+    def standing(self, found: Array, sent: Array, accuracy_V: float, what: str) -> Array:
+        """Where outputs stand that read `found` after `sent` (NaN for nothing), both shape (n,) in V.
+
+        Where the two agree to within the source's accuracy it is what was sent: a converter's rounding is no
+        movement. Raises EnvelopeError, naming them by `what`, for outputs that stand outside the envelope, as
+        another program may have left them.
+        """
+        clipped = self.clip(found)
+        stands = np.where(np.abs(clipped - found) <= accuracy_V, clipped, found)
+        stands = np.where(np.abs(sent - found) <= accuracy_V, sent, stands)
+        try:
+            self.check_point(stands)
+        except EnvelopeError as error:
+            raise EnvelopeError(
+                f"the {what} already stand outside the envelope ({error}); find out what set them, then bring them "
+                "to 0 V with rest()",
+                channel=error.channel,
+                value=error.value,
+                limit=error.limit,
+            ) from error
+        return stands
+
     def clip(self, waveform: Array) -> Array:
         """Take off the rounding that `check` forgives, so that no sent sample exceeds a range."""
         return np.clip(waveform, self.low_V, self.high_V)

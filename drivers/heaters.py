@@ -59,25 +59,8 @@ class Heaters:
             raise
 
     def stand(self) -> Array:
-        """Where every heater stands, shape (n,) in V, asked of the supply.
-
-        Where that agrees with what was sent to within the supply's accuracy, it is what was sent. Raises
-        EnvelopeError if the heaters stand outside the envelope, as another program may have left them.
-        """
-        found = self._read_back()
-        clipped = self.envelope.clip(found)
-        stands = np.where(np.abs(clipped - found) <= self.source.accuracy_V, clipped, found)
-        stands = np.where(np.abs(self._sent - found) <= self.source.accuracy_V, self._sent, stands)
-        try:
-            self.envelope.check_point(stands)
-        except EnvelopeError as error:
-            raise EnvelopeError(
-                f"the heaters already stand outside the envelope ({error}); find out what set them, then bring "
-                "them to 0 V with rest()",
-                channel=error.channel,
-                value=error.value,
-                limit=error.limit,
-            ) from error
+        """Where every heater stands, shape (n,) in V, asked of the supply; see `SafetyEnvelope.standing`."""
+        stands = self.envelope.standing(self._read_back(), self._sent, self.source.accuracy_V, "heaters")
         self._sent = np.where(np.isnan(self._sent), stands, self._sent)
         return stands
 

@@ -94,26 +94,9 @@ class Outputs:
         return found
 
     def stand(self) -> Array:
-        """Where every output stands, shape (n,) in V, asked of the hardware.
-
-        Where that agrees with what was sent to within the tolerance, it is what was sent: a converter's
-        rounding is no movement. Raises EnvelopeError if the outputs stand outside the envelope, as
-        another program may have left them.
-        """
+        """Where every output stands, shape (n,) in V, asked of the hardware; see `SafetyEnvelope.standing`."""
         found = self._read_back_all(self._sent)
-        clipped = self.envelope.clip(found)
-        stands = np.where(np.abs(clipped - found) <= self.tolerance_V, clipped, found)
-        stands = np.where(np.abs(self._sent - found) <= self.tolerance_V, self._sent, stands)
-        try:
-            self.envelope.check_point(stands)
-        except EnvelopeError as error:
-            raise EnvelopeError(
-                f"the outputs already stand outside the envelope ({error}); "
-                "find out what set them, then bring them to 0 V with rest()",
-                channel=error.channel,
-                value=error.value,
-                limit=error.limit,
-            ) from error
+        stands = self.envelope.standing(found, self._sent, self.tolerance_V, "outputs")
         self._sent = np.where(np.isnan(self._sent), stands, self._sent)
         return stands
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from calibration.errors import CalibrationError
 from drivers.errors import DriverError
+from drivers.roles import Instrument
 from hil.cli.exit_codes import INSTRUMENT, OK
 
 
@@ -39,6 +40,12 @@ class CheckResult:
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
         return {"ok": self.ok, "summary": self.summary, "items": [asdict(item) for item in self.items]}
+
+
+def errors_left(instrument: Instrument) -> str:
+    """What others have left in an instrument's error queue, which is empty now."""
+    left = instrument.errors()
+    return "none" if not left else "left by others, now read: " + "; ".join(left)
 
 
 def attempt(what: str, action: Callable[[], Any], code: int = INSTRUMENT) -> tuple[Item, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csc_matrix, csr_matrix
+from scipy.sparse import csc_array, csr_array
 from scipy.sparse.linalg import SuperLU, splu
 from torch import Tensor
 
@@ -109,7 +109,7 @@ def drive(
     idle = dead_heaters(heaters, names, dead)
     most = power_ceiling(heaters, limits)
     most[idle] = 0.0
-    powers, saturated = _powers(wanted % _TURN, _matrix(heaters), most, idle)
+    powers, saturated = _powers(wanted % _TURN, heaters.sparse_matrix(), most, idle)
     reasons = {
         int(k): "its heater is dead: its neighbours alone give it a phase" for k in np.flatnonzero(idle)
     }
@@ -169,23 +169,8 @@ def power_ceiling(heaters: HeaterBank, limits: HeaterLimits) -> Array:
     return most.nan_to_num(nan=0.0).double().numpy().copy()
 
 
-def _matrix(heaters: HeaterBank) -> csr_matrix:
-    own = heaters.gamma_rad_per_W.detach().double().numpy()
-    neighbours = heaters.neighbours.numpy()
-    felt = heaters.crosstalk_rad_per_W.detach().double().numpy()
-    rows = np.repeat(np.arange(len(own)), neighbours.shape[1])
-    every = np.arange(len(own))
-    return csr_matrix(
-        (
-            np.concatenate((own, felt.ravel())),
-            (np.concatenate((every, rows)), np.concatenate((every, neighbours.ravel()))),
-        ),
-        shape=(len(own), len(own)),
-    )
-
-
 def _powers(
-    wanted: Array, matrix: csr_matrix, most: Array, idle: NDArray[np.bool_]
+    wanted: Array, matrix: csr_array, most: Array, idle: NDArray[np.bool_]
 ) -> tuple[Array, dict[int, float]]:
     """Powers (H,) for phases in [0, 2 π), and what the heaters need that cannot have it, by number."""
     own = np.where(idle, 1.0, matrix.diagonal())
@@ -194,7 +179,7 @@ def _powers(
     branch = np.ceil((felt - wanted) / _TURN)
     free, saturated = ~idle, {}
     while free.any():
-        solver = splu(csc_matrix(matrix[free][:, free]))
+        solver = splu(csc_array(matrix[free][:, free]))
         powers, branch = _least(
             solver, matrix, wanted, np.where(free, 0.0, powers), branch, free, _TURN / own
         )
@@ -211,7 +196,7 @@ def _powers(
 
 def _least(
     solver: SuperLU,
-    matrix: csr_matrix,
+    matrix: csr_array,
     wanted: Array,
     kept: Array,
     branch: Array,

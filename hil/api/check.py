@@ -22,7 +22,7 @@ from hil.config.diffractive_chip import DiffractiveSection
 from hil.config.dnpu_chip import DnpuSection
 from hil.connection import identity_of, open_station
 from hil.feasible import check_feasible, check_together
-from hil.findings import CheckResult, Item, attempt
+from hil.findings import CheckResult, Item, attempt, errors_left
 from hil.plans import sampled_channels, sampling_plan
 
 
@@ -120,7 +120,7 @@ def _instruments(
         ("digitizer", bench.chip.digitizer, digitizer),
     ):
         yield attempt(f"identity of {name}", lambda i=instrument: _identity(i))[0]  # type: ignore[misc]
-        yield attempt(f"errors of {name}", lambda i=instrument: _errors(i))[0]  # type: ignore[misc]
+        yield attempt(f"errors of {name}", lambda i=instrument: errors_left(i))[0]  # type: ignore[misc]
         if role == "digitizer":
             # a self-test may pulse outputs, so only an instrument that has none is asked for one
             yield attempt(f"self-test of {name}", lambda n=name: _self_test(station.components[n]))[0]  # type: ignore[misc]
@@ -128,11 +128,6 @@ def _instruments(
 
 def _identity(instrument: VoltageSourceArray | Digitizer) -> str:
     return f"{instrument.identity()} at {instrument.address}"
-
-
-def _errors(instrument: VoltageSourceArray | Digitizer) -> str:
-    left = instrument.errors()
-    return "none" if not left else "left by others, now read: " + "; ".join(left)
 
 
 def _self_test(instrument: Any) -> str:

@@ -4,11 +4,9 @@ import numpy as np
 import torch
 
 from calibration.device import Array, ChannelGroup, Flag, Response
+from calibration.mesh.probing import HEATER_CURRENTS
 from hil.devices.partition import PartedDevice
 from simulators.models.mesh import PhotonicSpecimen
-
-HEATER_CURRENTS = "heater_currents"
-"""The tap that every mesh has: what each heater draws, in A."""
 
 
 class EmulatedMesh(PartedDevice):

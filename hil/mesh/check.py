@@ -18,7 +18,7 @@ from hil.config.mesh_chip import MeshSection
 from hil.config.mesh_experiment import MeshExperiment
 from hil.config.yaml_file import load
 from hil.connection import identity_of, open_station
-from hil.findings import CheckResult, Item, attempt
+from hil.findings import CheckResult, Item, attempt, errors_left
 from hil.mesh.dry_run import dry_run
 from hil.mesh.session import check
 
@@ -76,7 +76,7 @@ def _identity(instrument: Any) -> str:
 
 def _wired(chip: MeshSection, wired: MeshInstruments) -> Iterator[Item]:
     for what, instrument in vars(wired).items():
-        yield attempt(f"errors of the {what}", lambda one=instrument: _errors(one))[0]  # type: ignore[misc]
+        yield attempt(f"errors of the {what}", lambda one=instrument: errors_left(one))[0]  # type: ignore[misc]
     looks: tuple[tuple[str, Callable[[MeshSection, MeshInstruments], str], int], ...] = (
         ("laser", _laser, USAGE),
         ("limits of the modulators' source", _source, USAGE),
@@ -85,11 +85,6 @@ def _wired(chip: MeshSection, wired: MeshInstruments) -> Iterator[Item]:
     )
     for what, look, code in looks:
         yield attempt(what, lambda look=look: look(chip, wired), code)[0]  # type: ignore[misc]
-
-
-def _errors(instrument: Any) -> str:
-    left = instrument.errors()
-    return "none" if not left else "left by others, now read: " + "; ".join(left)
 
 
 def _laser(chip: MeshSection, wired: MeshInstruments) -> str:

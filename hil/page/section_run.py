@@ -37,7 +37,7 @@ def _in_unit(line: Criterion, value: float | None) -> str:
         return "not measured" if line.passed is None else "no solution"
     if line.unit == "%":
         return f"{significant(100 * value, 4)} %"
-    return quantity(value, line.unit)
+    return significant(value, 6) if not line.unit and 0.99 < value < 1 else quantity(value, line.unit)
 
 
 def _outcome(passed: bool | None) -> Markup:

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 from torch import Tensor
 
 from simulators.models.mesh.chip import PhotonicChip
@@ -22,13 +21,7 @@ class FrozenChip:
         mesh, heaters, modulators = chip.mesh, chip.heaters, chip.modulators
         self._resistance_ohm = _array(heaters.resistance_ohm)
         self._rise_per_W = _array(heaters.rise_per_W)
-        h = len(self._rise_per_W)
-        near = heaters.neighbours.numpy()
-        rows = np.concatenate((np.arange(h), np.repeat(np.arange(h), near.shape[1])))
-        felt = np.concatenate((_array(heaters.gamma_rad_per_W), _array(heaters.crosstalk_rad_per_W).ravel()))
-        self._rad_per_W = csr_array(
-            (felt, (rows, np.concatenate((np.arange(h), near.ravel())))), shape=(h, h)
-        )
+        self._rad_per_W = heaters.sparse_matrix()
         self._peak, self._floor = _array(modulators.peak), _array(modulators.floor)
         self._closed_V, self._half_wave_V = _array(modulators.closed_V), _array(modulators.half_wave_V)
         self._chirp_rad_per_V = _array(modulators.chirp_rad_per_V)

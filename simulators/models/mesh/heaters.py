@@ -2,7 +2,9 @@
 
 from typing import Self
 
+import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 
@@ -64,6 +66,15 @@ class HeaterBank(nn.Module):
     def matrix(self) -> Tensor:
         """K in rad/W, (H, H): rows shifters, columns heaters."""
         return torch.diag(self.gamma_rad_per_W).scatter_add(1, self.neighbours, self.crosstalk_rad_per_W)
+
+    def sparse_matrix(self) -> csr_array:
+        """K in rad/W as it is now, (H, H), for numpy."""
+        own = self.gamma_rad_per_W.detach().cpu().double().numpy()
+        felt = self.crosstalk_rad_per_W.detach().cpu().double().numpy()
+        near, every = self.neighbours.cpu().numpy(), np.arange(len(own))
+        rows = np.concatenate((every, np.repeat(every, near.shape[1])))
+        columns = np.concatenate((every, near.ravel()))
+        return csr_array((np.concatenate((own, felt.ravel())), (rows, columns)), shape=(len(own), len(own)))
 
     def quantised(self, volts: Tensor) -> Tensor:
         """The voltages (..., H) that the converter makes of `volts`; the gradient goes straight through."""
