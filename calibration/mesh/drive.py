@@ -109,7 +109,7 @@ def drive(
     idle = dead_heaters(heaters, names, dead)
     most = power_ceiling(heaters, limits)
     most[idle] = 0.0
-    powers, saturated = _powers(wanted % _TURN, heaters.sparse_matrix(), most, idle)
+    powers, saturated = least_powers(wanted, heaters, most, idle)
     reasons = {
         int(k): "its heater is dead: its neighbours alone give it a phase" for k in np.flatnonzero(idle)
     }
@@ -169,10 +169,17 @@ def power_ceiling(heaters: HeaterBank, limits: HeaterLimits) -> Array:
     return most.nan_to_num(nan=0.0).double().numpy().copy()
 
 
-def _powers(
-    wanted: Array, matrix: csr_array, most: Array, idle: NDArray[np.bool_]
+def least_powers(
+    wanted: Array, heaters: HeaterBank, most: Array, idle: NDArray[np.bool_]
 ) -> tuple[Array, dict[int, float]]:
-    """Powers (H,) for phases in [0, 2 π), and what the heaters need that cannot have it, by number."""
+    """Powers (H,) for phases (H,), and what those heaters would need that cannot have it, by number; see `drive`.
+
+    Args:
+        wanted: phases that the heaters should add, in rad, on any branch.
+        most: what each heater may have, (H,) in W.
+        idle: heaters that stay at 0 W, (H,); their phases are not looked at.
+    """
+    wanted, matrix = wanted % _TURN, heaters.sparse_matrix()
     own = np.where(idle, 1.0, matrix.diagonal())
     powers = np.where(idle, 0.0, wanted / own)
     felt = matrix @ powers - own * powers

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from calibration.device import Array, Device, Flag
 from calibration.errors import ShapeError
+from calibration.mesh.drive import least_powers
 from simulators.models.mesh import PhotonicChip
 
 HEATER_CURRENTS = "heater_currents"
@@ -20,7 +21,6 @@ went through `volts` (T, k) meanwhile; `powers` (T, N) in W as read, and `flags`
 
 _UNTRUE = Flag.COMPLIANCE | Flag.LATE
 _SPARE_RAD = 0.2 * np.pi  # in hand for what neighbours take off
-_SETTLES = 50  # rounds; crosstalk is a few percent, so that a few are enough but for a phase at its turn
 
 
 class Probe:
@@ -148,27 +148,11 @@ class Probe:
 
     def heating(self, phases_rad: Mapping[int, float]) -> Array:
         """Least heater powers (H,) that bring some shifters to phases, crosstalk included; the others stay cold."""
-        powers = np.zeros(len(self.shifters))
-        if not phases_rad:
-            return powers
-        k = list(phases_rad)
-        gamma = self.twin.heaters.gamma_rad_per_W.numpy()[k]
-        wanted = np.array(list(phases_rad.values())) - self.twin.mesh.phase_offset.numpy()[k]
-        most, turn = self.most_W()[k], 2.0 * np.pi
-        with torch.no_grad():
-            for _ in range(_SETTLES):
-                felt = self.twin.heaters.phases(torch.as_tensor(powers)).numpy()[k] - gamma * powers[k]
-                found = ((wanted - felt) % turn) / gamma
-                # crosstalk can move a phase to and fro over its turn: the one a turn further is as good, and stays
-                last = powers[k]
-                beyond = (found < 0.25 * turn / gamma) & (last > 0.75 * turn / gamma)
-                further = found + turn / gamma
-                found = np.where(beyond & (further <= most), further, found)
-                found = np.minimum(found, most)
-                powers[k] = found
-                if np.abs(found - last).max() * gamma.max() < 1e-9:
-                    break
-        return powers
+        wanted, cold = -self.twin.mesh.phase_offset.numpy(), np.ones(len(self.shifters), dtype=bool)
+        for k, phase in phases_rad.items():
+            wanted[k] += phase
+            cold[k] = False
+        return least_powers(wanted, self.twin.heaters, self.most_W(), cold)[0]
 
 
 def sweep_settings(heaters: Sequence[int], volts: Array, inputs_V: Array, heater_V: Array) -> Readings:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from calibration.device import Array
+from calibration.mesh import FitPlan
 from hil.chips.mesh import timing
 from hil.config.mesh_chip import MeshSection
 from hil.config.mesh_experiment import MeshExperiment
@@ -17,7 +18,7 @@ def dry_run(experiment: MeshExperiment, chip: MeshSection) -> str:
 
     A reading that moves a heater is counted with its settling, every other without.
     """
-    quick = experiment.model_copy(update={"twin": experiment.twin.model_copy(update={"steps": 1})})
+    quick = FitPlan(steps=1, refinements=0)
     model, waits = design(chip), timing(chip)
     device = EmulatedMesh(
         PhotonicSpecimen(model, 0.0, 0),
@@ -31,7 +32,7 @@ def dry_run(experiment: MeshExperiment, chip: MeshSection) -> str:
     )
     known = blank_record(device.identity, chip)
     told, read = [], dict[str, dict[str, Mapping[str, Array]]]()
-    for stage in stages_of(quick, chip, read.__getitem__):
+    for stage in stages_of(experiment, chip, read.__getitem__, quick):
         before = device.cost.readings
         read[stage.name] = {block.name: block.arrays for block in stage.run(device, known, {})}
         known = stage.result()

@@ -27,12 +27,16 @@ def wanted_stages(experiment: MeshExperiment) -> tuple[str, ...]:
 
 
 def stages_of(
-    experiment: MeshExperiment, chip: MeshSection, blocks_of: Callable[[str], Blocks]
+    experiment: MeshExperiment,
+    chip: MeshSection,
+    blocks_of: Callable[[str], Blocks],
+    fit: FitPlan | None = None,
 ) -> Iterator[Stage]:
     """New stages, each for one use and made when it is its turn.
 
     Args:
         blocks_of: what a stage before has read, by its name: the last one reads some of it again.
+        fit: of the twin, instead of the experiment's.
     """
     asked, seed, total_W = experiment, experiment.seed, chip.heaters.total_power
     yield from sweep_stages(
@@ -44,13 +48,13 @@ def stages_of(
         ),
         chip.mesh,
     )
-    plan = FitPlan.for_ports(chip.mesh.ports, seed)
+    plan = fit or FitPlan.for_ports(chip.mesh.ports, seed)
     yield TwinStage(
         asked.twin.settings,
         together=asked.twin.together,
         repeats=asked.twin.repeats,
         total_W=total_W,
-        plan=plan if asked.twin.steps is None else replace(plan, steps=asked.twin.steps),
+        plan=plan if fit or asked.twin.steps is None else replace(plan, steps=asked.twin.steps),
         seed=seed,
     )
     limits = HeaterLimits(total_W, chip.heaters.current)
