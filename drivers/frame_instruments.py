@@ -21,13 +21,18 @@ class FrameInstrument(Instrument):
         """Told what is done to the device; set it to listen."""
         self._device: Any = open_frames(address)
         try:
-            with self.translated("asking for its size"):
+            with self.translated("asking what it is"):
                 rows, columns = self._device.shape
-            self.shape: tuple[int, int] = int(rows), int(columns)
+                self.shape: tuple[int, int] = int(rows), int(columns)
+                self._ask_facts()
             super().__init__(name, **kwargs)
         except BaseException:
             self._device.close()
             raise
+
+    def _ask_facts(self) -> None:
+        """Ask the device for what its kind has; whatever it raises is translated."""
+        raise NotImplementedError
 
     @contextmanager
     def translated(self, what: str) -> Iterator[None]:
@@ -70,15 +75,12 @@ class SLM(FrameInstrument):
 
     def __init__(self, name: str, address: str, **kwargs: Any) -> None:
         super().__init__(name, address, **kwargs)
-        device: SpatialLightModulator = self._device
-        try:
-            with self.translated("asking for its levels and times"):
-                self.levels, self.refresh_Hz = int(device.levels), float(device.refresh_Hz)
-                self.settling_s = float(device.settling_s)
-        except BaseException:
-            self.close()
-            raise
         self.add_parameter("settling_time", unit="s", get_cmd=functools.partial(getattr, self, "settling_s"))
+
+    def _ask_facts(self) -> None:
+        device: SpatialLightModulator = self._device
+        self.levels, self.refresh_Hz = int(device.levels), float(device.refresh_Hz)
+        self.settling_s = float(device.settling_s)
 
     def show(self, frame: Any) -> None:
         """Show a frame of whole levels, shape `self.shape`; returns when the device has it.
@@ -127,17 +129,11 @@ class FrameCamera(FrameInstrument):
     Raises InstrumentError for a device that is not to be had or is no camera.
     """
 
-    def __init__(self, name: str, address: str, **kwargs: Any) -> None:
-        super().__init__(name, address, **kwargs)
+    def _ask_facts(self) -> None:
         device: Camera = self._device
-        try:
-            with self.translated("asking for its counts and times"):
-                self.saturation = 2 ** int(device.bits) - 1
-                self.exposure_range_s = tuple(map(float, device.exposure_range_s))
-                self.longest_frame_s = float(device.longest_frame_s)
-        except BaseException:
-            self.close()
-            raise
+        self.saturation = 2 ** int(device.bits) - 1
+        self.exposure_range_s = tuple(map(float, device.exposure_range_s))
+        self.longest_frame_s = float(device.longest_frame_s)
 
     def set_exposure(self, seconds: float) -> float:
         """Expose frames so long, or as nearly as the camera can; gives what was set.
