@@ -37,6 +37,8 @@ DEPLOY = "deploy"
 """The step, and the blocks of its readings."""
 _REFINEMENT = 200
 """Steps on the twin, where correction alone cannot do it."""
+_READABLE = 0.1
+"""Share of the wanted light without which nothing can be said."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,15 +55,18 @@ class Tried:
         return self.found.measured[0]
 
     @property
-    def fidelity(self) -> float:
-        """Amplitude fidelity of what was measured to the target, as far as detectors can tell."""
-        wanted = output_shares(self.planned.target) * self.found.counts[0]
-        return float(amplitude_fidelity(self.powers_W, wanted, weights=wanted.sum(dim=-2)))
+    def _wanted(self) -> Tensor:
+        return output_shares(self.planned.target) * self.found.counts[0]
 
     @property
-    def unseen(self) -> int:
-        """How many of the powers could not be read."""
-        return int((self.found.counts == 0.0).sum())
+    def readable(self) -> float:
+        """Share of the wanted light that goes where it can be read."""
+        return float(self._wanted.sum()) / len(self._wanted)
+
+    @property
+    def fidelity(self) -> float:
+        """Amplitude fidelity of what was measured to the target, as far as detectors can tell."""
+        return float(amplitude_fidelity(self.powers_W, self._wanted, weights=self._wanted.sum(dim=-2)))
 
 
 @contextmanager
@@ -118,7 +123,7 @@ def deploy_on(
 
     Where shifters failed, or splitters cannot do what the correction asks, the others are then refined on the twin
     to make up for them. The device is left with the last one. Raises WrongChip for the calibration of another chip,
-    NotEnoughData where no detector can be read.
+    NotEnoughData where next to none of the wanted light can be read.
     """
     calibration.check(device.identity)
     done: list[Tried] = []
@@ -129,10 +134,10 @@ def deploy_on(
         volts = planned.drive.volts
         block = read(device, volts, lit_alone(device, calibration.twin))
         done.append(Tried(way, planned, compared([block], calibration, device)))
-        if not done[-1].found.counts.any():
+        if done[-1].readable < _READABLE:
             raise NotEnoughData(
-                f"{way}: no power could be read, every detector is dead or at its end; look at the laser, its power "
-                "and the detectors' ranges"
+                f"{way}: {done[-1].readable:.0%} of the wanted light could be read, {_READABLE:.0%} are needed; the "
+                "other detectors are dead or at their end: look at them, at the laser's power and the ranges"
             )
         powers = done[-1].powers_W.numpy()
         arrays = {"volts": volts, "phases_rad": planned.drive.phases, "powers_W": powers}
@@ -182,10 +187,11 @@ def _figures(wanted: Target, calibration: MeshCalibration, done: Sequence[Tried]
 
 
 def _unseen(best: Tried) -> Iterator[str]:
+    lost = int((best.found.counts == 0.0).sum())
     if best.found.dead:
         yield f"{', '.join(best.found.dead)} saw no light: the fidelity is that of the other outputs"
-    elif best.unseen:
+    elif lost:
         yield (
-            f"{best.unseen} of {best.found.counts.numel()} powers were at their detector's end, and the fidelity is "
+            f"{lost} of {best.found.counts.numel()} powers were at their detector's end, and the fidelity is "
             "that of the others; lower the laser's power, or raise the ranges"
         )

@@ -144,5 +144,5 @@ def test_detectors_at_their_end_are_told_and_the_others_judge(lab: Path) -> None
     found = judged_by(lab, made, made, float(brightest[-2:].mean()) * left)
     assert any("at their detector's end" in note for note in found["notes"])
     assert 0.99 < found["achieved"] <= 1.0
-    with pytest.raises(NotEnoughData, match="no power could be read"):
+    with pytest.raises(NotEnoughData, match="0% of the wanted light could be read"):
         judged_by(lab, made, made, 1e-12)
