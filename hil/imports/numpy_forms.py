@@ -77,6 +77,8 @@ def make_array(raw: Any, form: Any, shape: Any, order: Any = "C") -> Any:
         if not isinstance(raw, list) or len(raw) != count or len(shape) > 1:
             raise ImportRefused("the file holds a numpy array of objects in more than one dimension")
         return raw if shape else raw[0]
+    if isinstance(raw, str):  # what Python 2 wrote as bytes
+        raw = raw.encode("latin1")
     if not isinstance(raw, bytes | bytearray) or len(raw) != count * form.dtype.itemsize:
         raise ImportRefused(f"the file holds a numpy array of shape {shape} with another number of bytes")
     array = np.frombuffer(bytes(raw), form.dtype, count) if count else np.empty(0, form.dtype)

@@ -46,7 +46,7 @@ def load_pickle(data: bytes, what: str) -> Any:
     Raises ImportRefused, saying `what` was refused and naming the global that it asks for.
     """
     try:
-        return finish(_Unpickler(io.BytesIO(data)).load())
+        return finish(_Unpickler(io.BytesIO(data), encoding="latin1").load())
     except ImportRefused as error:
         raise ImportRefused(f"{what}: {error}") from None
     except Exception as error:  # a pickle can be wrong in as many ways as there are opcodes

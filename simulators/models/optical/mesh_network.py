@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from simulators.errors import ModelError
 from simulators.models.mesh import Fabrication, Mesh, MeshLayout, fabricate
-from simulators.models.model import Model
 from simulators.models.optical.activation import Activation
+from simulators.models.staged import StagedModel
 
 
-class MeshNetwork(Model):
+class MeshNetwork(StagedModel):
     """A coherent network: fields pass mesh, activation, mesh, …, mesh; powers are read at its first ports.
 
     Inputs are fields as in-phase and quadrature amplitudes, (..., 2 N), all in-phase ones first, in √(unit power);
@@ -71,16 +71,49 @@ class MeshNetwork(Model):
         Where many inputs share their phases (`controls` without a batch, or with 1 as its last axis) each mesh's
         matrix is built once; other fields are propagated column by column.
         """
-        fields = self.fields(inputs) * torch.polar(torch.ones_like(self.input_offset), self.input_offset)
-        if controls.shape[-1] != self.n_controls:
-            raise ModelError(f"{controls.shape[-1]} phases, the network has {self.n_controls} shifters")
+        fields = self.enter(inputs)
         states: list[Tensor] = []
-        for mesh, phases in zip(self.chain, torch.split(controls, self.sizes, dim=-1), strict=True):
-            if states:
-                fields = self.activation(fields)
-            fields = mesh(fields, phases)
+        for k, phases in enumerate(self.parts(controls)):
+            if k:
+                fields = self.onward(k - 1, fields)
+            fields = self.stage(k, fields, phases)
             states.append(fields)
         return states
+
+    @property
+    def tap_names(self) -> tuple[str, ...]:
+        """See `StagedModel`: power meters behind all meshes but the last."""
+        return tuple(f"mesh{k}" for k in range(len(self.sizes) - 1))
+
+    def parts(self, controls: Tensor) -> Sequence[Tensor]:
+        """See `StagedModel`: the phases of each mesh."""
+        if controls.shape[-1] != self.n_controls:
+            raise ModelError(f"{controls.shape[-1]} phases, the network has {self.n_controls} shifters")
+        return torch.split(controls, self.sizes, dim=-1)
+
+    def enter(self, inputs: Tensor) -> Tensor:
+        """See `StagedModel`: complex fields (..., N)."""
+        return self.fields(inputs) * torch.polar(torch.ones_like(self.input_offset), self.input_offset)
+
+    def stage(self, k: int, state: Tensor, part: Tensor) -> Tensor:
+        """See `StagedModel`: mesh `k`."""
+        behind: Tensor = self.chain[k](state, part)
+        return behind
+
+    def onward(self, k: int, state: Tensor) -> Tensor:
+        """See `StagedModel`: the activation."""
+        return self.activation(state)
+
+    def seen(self, k: int, state: Tensor) -> Tensor:
+        """See `StagedModel`: powers; behind the last mesh, of the ports that are read."""
+        powers = state.real.square() + state.imag.square()
+        return powers[..., : self.n_outputs] if k == len(self.sizes) - 1 else powers
+
+    def measured(self, k: int, state: Tensor, reading: Tensor) -> Tensor:
+        """See `StagedModel`: amplitudes as measured, phases as modelled; ports that are not read stay as modelled."""
+        read = reading.shape[-1]
+        seen = torch.polar(reading.clamp(min=0.0).sqrt(), state[..., :read].angle())
+        return torch.cat((seen, state[..., read:]), dim=-1)
 
     def fields(self, inputs: Tensor) -> Tensor:
         """Complex fields (..., N) of in-phase and quadrature amplitudes (..., 2 N)."""

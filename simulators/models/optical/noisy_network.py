@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from simulators.errors import ModelError
-from simulators.models.model import Model
 from simulators.models.optical.activation import Activation, activation
+from simulators.models.staged import StagedModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class NoiseLevels:
         return cls(torch.full((layers,), level, dtype=torch.float64), activated)
 
 
-class NoisyNetwork(Model):
+class NoisyNetwork(StagedModel):
     """a_l = φ(W_l a_{l-1} + b_l + N_w,l) + N_a,l with Gaussian noise, independent over layers and readings.
 
     The model of noise is that of Kosmella, Stabile, Sanders (arXiv 2308.06182). The last layer has no activation.
@@ -128,6 +128,38 @@ class NoisyNetwork(Model):
                 values = values + levels[2 * layer + 1] * noise[2 * layer + 1]
             states.append(values)
         return states
+
+    @property
+    def tap_names(self) -> tuple[str, ...]:
+        """See `StagedModel`: what the inner layers hand on."""
+        return tuple(f"layer{k}" for k in range(len(self.sizes) - 1))
+
+    def parts(self, controls: Tensor) -> Sequence[Tensor]:
+        """See `StagedModel`: weights and biases of each layer."""
+        return torch.split(controls, self.sizes, dim=-1)
+
+    def enter(self, inputs: Tensor) -> Tensor:
+        """See `StagedModel`: the inputs themselves."""
+        return inputs
+
+    def stage(self, k: int, state: Tensor, part: Tensor) -> Tensor:
+        """See `StagedModel`: layer `k` with its activation, free of noise."""
+        outputs, inputs = self.shapes[k]
+        weights, biases = torch.split(part, [outputs * inputs, outputs], dim=-1)
+        values = _weighted(state, weights.reshape(*part.shape[:-1], outputs, inputs)) + biases
+        return self.activations[k](values)
+
+    def onward(self, k: int, state: Tensor) -> Tensor:
+        """See `StagedModel`: nothing is between the layers."""
+        return state
+
+    def seen(self, k: int, state: Tensor) -> Tensor:
+        """See `StagedModel`: everything."""
+        return state
+
+    def measured(self, k: int, state: Tensor, reading: Tensor) -> Tensor:
+        """See `StagedModel`: the reading."""
+        return reading
 
     def layers_of(self, controls: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Weights (..., out, in) and biases (..., out) of each layer from controls (..., n_controls)."""

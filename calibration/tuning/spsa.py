@@ -1,0 +1,59 @@
+"""Simultaneous perturbation: the slope along one random direction, from two readings of the loss."""
+
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from calibration.errors import PlanError
+from calibration.tuning.method import Method, Problem, Query, State, Stepped, Steps
+from calibration.tuning.updates import Update
+
+
+@dataclass(frozen=True)
+class Spsa(Method):
+    """Spall's two-sided SPSA: g = [L(θ + c Δ) - L(θ - c Δ)] / (2 c) Δ with Δ = ±1 (IEEE Trans. Autom. Control 37, 332
+    (1992)), both losses of the same examples; gains fall as a / (k + 1 + A)^0.602 and c / (k + 1)^0.101.
+
+    Attributes:
+        update: plain is Spall's; momentum and Adam average over directions.
+        perturbation: c, in the parameters' scale.
+        batch: examples of each reading.
+        stability: A, in steps.
+        directions: how many directions are averaged in a step.
+    """
+
+    name: ClassVar[str] = "spsa"
+    update: Update = field(default_factory=Update)
+    perturbation: float = 0.02
+    batch: int = 64
+    stability: float = 50.0
+    directions: int = 1
+
+    def __post_init__(self) -> None:
+        if self.batch < 1 or self.directions < 1:
+            raise PlanError(f"batch {self.batch}, directions {self.directions}: at least 1 each")
+        if not (0.0 < self.perturbation < math.inf and 0.0 <= self.stability < math.inf):
+            raise PlanError(f"perturbation {self.perturbation}, stability {self.stability}: positive numbers")
+
+    def cost(self, problem: Problem) -> int:
+        """See `Method`."""
+        size = min(self.batch, len(problem.task.training))
+        return 2 * self.directions * problem.asking.cost(size)
+
+    def step(self, problem: Problem, state: State, number: int) -> Steps:
+        """See `Method`."""
+        rows, rng = problem.batch(number, self.batch), problem.rng(number)
+        apart = self.perturbation / (number + 1.0) ** 0.101
+        gradient, losses = np.zeros_like(state.theta), []
+        for _ in range(self.directions):
+            signs = rng.choice((-1.0, 1.0), state.theta.shape)
+            above = yield Query(state.theta + apart * signs, rows)
+            below = yield Query(state.theta - apart * signs, rows)
+            gradient += (above.loss - below.loss) / (2.0 * apart * self.directions) * signs
+            losses += [above.loss, below.loss]
+        fall = ((1.0 + self.stability) / (number + 1.0 + self.stability)) ** 0.602
+        theta, memory = self.update.apply(state.theta, gradient, state.memory, fall)
+        size = float(np.linalg.norm(gradient))
+        return Stepped(State(theta, memory), float(np.mean(losses)), {"gradient": size})
