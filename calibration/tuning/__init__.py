@@ -8,10 +8,12 @@ tuner.best                                             on the device when the lo
 """
 
 from calibration.tuning.asking import Asking, Reading, TimeSteps
+from calibration.tuning.current_losses import Correlation, RightSide, SoftMargin, tuning_task
 from calibration.tuning.limits import Limits
 from calibration.tuning.losses import Correct, CrossEntropy, share_fidelity, share_infidelity, squared_error
 from calibration.tuning.method import Answer, Method, Problem, Query, State, Stepped, Steps
 from calibration.tuning.paired import Paired, compared
+from calibration.tuning.plateaus import Plateaus
 from calibration.tuning.spsa import Spsa
 from calibration.tuning.task import Examples, TuningTask
 from calibration.tuning.tuner import Check, Snapshot, Tuner, TuningPlan, TuningStep
@@ -22,15 +24,19 @@ __all__ = [
     "Asking",
     "Check",
     "Correct",
+    "Correlation",
     "CrossEntropy",
     "Examples",
     "Limits",
     "Method",
     "Paired",
+    "Plateaus",
     "Problem",
     "Query",
     "Reading",
+    "RightSide",
     "Snapshot",
+    "SoftMargin",
     "Spsa",
     "State",
     "Stepped",
@@ -45,4 +51,5 @@ __all__ = [
     "share_fidelity",
     "share_infidelity",
     "squared_error",
+    "tuning_task",
 ]
