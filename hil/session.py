@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel
@@ -48,7 +48,9 @@ class Kind(Generic[Experiment, Bench]):
 
     def load_bench(self, path: Path, *, emulated: bool = True) -> Bench:
         """Read the bench file at `path`; where it is not to be connected, what it emulates need not be there."""
-        return load_chip_bench(path, self.bench) if emulated else load(path, self.bench)
+        return (
+            cast(Bench, load_chip_bench(path, cast(Any, self.bench))) if emulated else load(path, self.bench)
+        )
 
 
 class Session(Generic[Experiment, Bench]):

@@ -1,7 +1,7 @@
 """Running a method on a chip: its budget, what is accepted, and what is left on the chip at the end."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -168,7 +168,7 @@ class Tuner:
         """Spent so far, before an interruption included."""
         return self._spent
 
-    def __iter__(self) -> Iterator[TuningStep]:
+    def __iter__(self) -> Generator[TuningStep, None, None]:
         """Run to the end of the budget or of the method; a record after each step.
 
         Raises NotRepeatable, NotFinite, ReadingFailed; the best parameters are on the device then too. Other errors

@@ -39,7 +39,9 @@ def tune(
     path, asked = Path(target), {}
     if path.is_dir():
         if methods or readings is not None or seeds:
-            raise ConfigError(f"{path} is a run, which goes on as it began; name the experiment file for something else")
+            raise ConfigError(
+                f"{path} is a run, which goes on as it began; name the experiment file for something else"
+            )
     else:
         asked = _asked(path, methods, readings, seeds)
     with open_session(TUNE, path, progress, manifest=asked) as session, session.resumable():

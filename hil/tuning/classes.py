@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from calibration.device import Array, Device
+from calibration.tasks.task import Labels
 from calibration.tuning import Correct, CrossEntropy, Examples, TuningTask
 from calibration.tuning.losses import Logits
 from hil.config.tune_experiment import ClassesTask, ClustersSection
@@ -31,7 +32,7 @@ def classes_task(section: ClassesTask, device: Device, logits: Logits, folder: P
     return TuningTask(examples[2], examples[0], CrossEntropy(logits), Correct(logits), examples[1])
 
 
-def _clusters(section: ClustersSection, n_in: int) -> tuple[Array, Array]:
+def _clusters(section: ClustersSection, n_in: int) -> tuple[Array, Labels]:
     rng = np.random.default_rng(section.seed)
     centres = rng.random((section.classes, n_in))
     labels = np.arange(section.samples) % section.classes
@@ -39,7 +40,7 @@ def _clusters(section: ClustersSection, n_in: int) -> tuple[Array, Array]:
     return np.clip(centres[labels] + away, 0.0, 1.0), labels
 
 
-def _stored(path: Path) -> tuple[Array, Array]:
+def _stored(path: Path) -> tuple[Array, Labels]:
     try:
         if path.suffix == ".safetensors":
             from safetensors.numpy import load_file
@@ -50,7 +51,9 @@ def _stored(path: Path) -> tuple[Array, Array]:
                 stored = {name: archive[name] for name in archive.files}
         inputs, labels = np.asarray(stored["inputs"], dtype=np.float64), np.asarray(stored["labels"])
     except KeyError as missing:
-        raise ConfigError(f"task.file: {path} holds no array {missing}; it should hold inputs and labels") from None
+        raise ConfigError(
+            f"task.file: {path} holds no array {missing}; it should hold inputs and labels"
+        ) from None
     except Exception as error:  # a damaged archive fails in many ways
         raise ConfigError(f"task.file: {path} cannot be read: {error}") from None
     if inputs.ndim != 2 or labels.shape != (len(inputs),) or labels.dtype.kind not in "iu":
@@ -62,7 +65,7 @@ def _stored(path: Path) -> tuple[Array, Array]:
 
 
 def _check(
-    section: ClassesTask, inputs: Array, labels: Array, device: Device, n_in: int, n_out: int
+    section: ClassesTask, inputs: Array, labels: Labels, device: Device, n_in: int, n_out: int
 ) -> None:
     if inputs.shape[1] != n_in:
         raise ConfigError(f"task: samples of {inputs.shape[1]} inputs, the chip has {n_in}")

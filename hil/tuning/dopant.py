@@ -36,7 +36,9 @@ def dopant_lab(session: TuneSession, seed: int) -> Iterator[TuningLab]:
     task, known = _task(section), _known(session)
     unknown = [name for name in section.inputs if name not in bench.chip.electrodes]
     if unknown:
-        raise ConfigError(f"task.inputs: {unknown[0]} is no electrode; there are {', '.join(bench.chip.electrodes)}")
+        raise ConfigError(
+            f"task.inputs: {unknown[0]} is no electrode; there are {', '.join(bench.chip.electrodes)}"
+        )
     model = None
     if experiment.model == "ideal":
         raise ConfigError("model: a dopant network has no ideal model; fitted, with known: RUN, or none")
@@ -99,9 +101,13 @@ def _start(
     with RunStore.open(known) as store:
         found = store.read_json(SOLUTIONS).get(task.name) or []
     if not found:
-        raise ConfigError(f"known: {known} has no solution of {task.name}; search for it first, or start elsewhere")
+        raise ConfigError(
+            f"known: {known} has no solution of {task.name}; search for it first, or start elsewhere"
+        )
     best = found[0]
     missing = [name for name in controls.names if name not in best["controls_V"]]
     if missing:
-        raise ConfigError(f"known: the solution of {task.name} has no control {missing[0]}; it has other inputs")
+        raise ConfigError(
+            f"known: the solution of {task.name} has no control {missing[0]}; it has other inputs"
+        )
     return np.array([best["controls_V"][name] for name in controls.names]), int(best["high"])

@@ -36,7 +36,9 @@ def in_process_lab(session: TuneSession, seed: int) -> Iterator[TuningLab]:
     problem = Problem(task, Limits.of(device.controls, turn=turn), model=model, seed=seed)
     begin, folder = experiment.start, folder_of(session)
     if begin.at == "deployed" and begin.train is None and begin.file is None:
-        raise ConfigError("start.at: deployed needs start.train here: what is deployed is what was trained in silico")
+        raise ConfigError(
+            "start.at: deployed needs start.train here: what is deployed is what was trained in silico"
+        )
     start = plain_start(begin, device.controls, folder, seed)
     if begin.train is not None:
         session.progress.say("training in silico, on the design")
@@ -74,9 +76,13 @@ def _made(chip: Any, seed: int) -> tuple[Device, Model, Logits, float | None]:
 
 def _noisy(section: NoisyNetworkSection, seed: int) -> tuple[Device, Model, Logits, float | None]:
     layers = len(section.widths) - 1
-    true = NoisyNetwork(section.widths, section.activation, NoiseLevels.uniform(layers, section.emulator.level))
+    true = NoisyNetwork(
+        section.widths, section.activation, NoiseLevels.uniform(layers, section.emulator.level)
+    )
     assumed = NoisyNetwork(section.widths, section.activation, NoiseLevels.uniform(layers, section.assumed))
-    noisy = EmulatedNoisyNetwork(true, taps=section.taps, seed=section.emulator.seed + 1000 * seed, name=section.name)
+    noisy = EmulatedNoisyNetwork(
+        true, taps=section.taps, seed=section.emulator.seed + 1000 * seed, name=section.name
+    )
     return noisy, assumed, _as_they_are, None
 
 
@@ -102,4 +108,3 @@ def _trained(
     training = problem.task.training
     found = train_classifier(scores, begin, torch.as_tensor(training.inputs), training.targets, plan)
     return cast(Array, found.numpy())
-

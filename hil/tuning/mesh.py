@@ -37,7 +37,9 @@ def mesh_lab(session: TuneSession, seed: int, *, hold: bool = False) -> Iterator
     section, wanted = cast(MeshBench, session.bench).chip, cast(MatrixTask, experiment.task)
     folder, ideal = folder_of(session), design(section)
     ports = section.layout.ports
-    target = haar(ports, wanted.haar) if wanted.haar is not None else read_target(folder / str(wanted.file), ports)
+    target = (
+        haar(ports, wanted.haar) if wanted.haar is not None else read_target(folder / str(wanted.file), ports)
+    )
     calibration = _calibration(session, section)
     twin = ideal if calibration is None else calibration.twin
     limits_of_heaters = HeaterLimits(section.heaters.total_power, section.heaters.current)
@@ -74,7 +76,9 @@ def mesh_lab(session: TuneSession, seed: int, *, hold: bool = False) -> Iterator
 def _calibration(session: TuneSession, section: MeshSection) -> MeshCalibration | None:
     """What the experiment names, or the chip's newest; None where the design is all that is asked for."""
     experiment, folder = session.experiment, folder_of(session)
-    needed = experiment.model == "fitted" or (experiment.start.at == "deployed" and experiment.start.deploy != "designed")
+    needed = experiment.model == "fitted" or (
+        experiment.start.at == "deployed" and experiment.start.deploy != "designed"
+    )
     if experiment.known is not None:
         record = folder / experiment.known / RECORD
         if not record.exists():
@@ -84,8 +88,8 @@ def _calibration(session: TuneSession, section: MeshSection) -> MeshCalibration 
     if not records.versions:
         if needed:
             raise NoCalibration(
-                f"{section.name} was never calibrated; run hil calibrate with its mesh.yaml, or ask for model: ideal and "
-                "a start that needs none"
+                f"{section.name} was never calibrated; run hil calibrate with its mesh.yaml, or ask for model: "
+                "ideal and a start that needs none"
             )
         return None
     return MeshCalibration.load(records.latest())
@@ -103,5 +107,7 @@ def _ceiling(section: MeshSection, high: Array, ideal: PhotonicChip) -> Array:
     least = section.heaters.resistance * (1.0 - section.heaters.tolerance)
     each = np.sqrt(section.heaters.total_power / len(high) * least)
     if ideal.n_controls != len(high):
-        raise ConfigError(f"{section.name}: {len(high)} heaters have wires, {ideal.n_controls} are needed for tuning")
+        raise ConfigError(
+            f"{section.name}: {len(high)} heaters have wires, {ideal.n_controls} are needed for tuning"
+        )
     return np.asarray(np.minimum(high, each))

@@ -5,7 +5,6 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -106,7 +105,9 @@ def _log(session: TuneSession, one: Asked, step: TuningStep) -> None:
     if step.failed:
         session.warn(f"{one.name}, step {step.number} came to nothing: {step.failed}")
     if check is not None and check["verdict"] == "drifted":
-        session.warn(f"{one.name}: the chip has drifted since the check before; the method begins anew from the best")
+        session.warn(
+            f"{one.name}: the chip has drifted since the check before; the method begins anew from the best"
+        )
 
 
 def _line(tuner: Tuner, step: TuningStep) -> str:
@@ -137,7 +138,11 @@ def _note(session: TuneSession, one: Asked, tuner: Tuner, lab: TuningLab, second
         "test_score": test,
         "seconds": seconds,
     }
-    kept = [run for run in session.metrics().get(TUNING, []) if (run["method"], run["seed"]) != (one.method, one.seed)]
+    kept = [
+        run
+        for run in session.metrics().get(TUNING, [])
+        if (run["method"], run["seed"]) != (one.method, one.seed)
+    ]
     session.note(TUNING, [*kept, line])  # type: ignore[arg-type]
 
 
