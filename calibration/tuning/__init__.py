@@ -9,6 +9,7 @@ tuner.best                                             on the device when the lo
 
 from calibration.tuning.asking import Asking, Reading, TimeSteps
 from calibration.tuning.current_losses import Correlation, RightSide, SoftMargin, tuning_task
+from calibration.tuning.dopant import dopant_problem, model_of
 from calibration.tuning.limits import Limits
 from calibration.tuning.losses import Correct, CrossEntropy, share_fidelity, share_infidelity, squared_error
 from calibration.tuning.method import Answer, Method, Problem, Query, State, Stepped, Steps
@@ -48,6 +49,8 @@ __all__ = [
     "TuningTask",
     "Update",
     "compared",
+    "dopant_problem",
+    "model_of",
     "share_fidelity",
     "share_infidelity",
     "squared_error",

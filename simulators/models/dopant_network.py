@@ -11,6 +11,7 @@ from simulators.errors import ModelError
 from simulators.models.hopping import default_network
 from simulators.models.model import ElectrodeModel
 from simulators.models.staged import StagedModel
+from simulators.models.threads import one_thread
 
 
 class CurrentToVoltage(torch.nn.Module):
@@ -208,11 +209,12 @@ class Wiring:
 
 def dopant_network(wiring: Wiring, seed: int) -> DopantNetwork:
     """A network of hopping specimens, each another one, drawn from `seed`."""
-    count, layers = 0, []
-    for width, lines in zip(wiring.widths, wiring.lines, strict=True):
-        layer = []
-        for _ in range(width):
-            layer.append(default_network(1000 * seed + count).with_inputs(wiring.inputs[:lines]))
-            count += 1
-        layers.append(layer)
-    return DopantNetwork(layers, wiring.stages(layers, layers[0][0].readout_std_A()))
+    places = [(k, j) for k, width in enumerate(wiring.widths) for j in range(width)]
+    with one_thread():
+        chips = {place: default_network(1000 * seed + n) for n, place in enumerate(places)}
+        std_A = chips[0, 0].readout_std_A()
+    layers = [
+        [chips[k, j].with_inputs(wiring.inputs[:lines]) for j in range(width)]
+        for k, (width, lines) in enumerate(zip(wiring.widths, wiring.lines, strict=True))
+    ]
+    return DopantNetwork(layers, wiring.stages(layers, std_A))
