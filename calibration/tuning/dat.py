@@ -11,7 +11,7 @@ from calibration.device import Array, Device
 from calibration.errors import PlanError
 from calibration.tuning.fusion import Batch, check_taps, passed
 from calibration.tuning.method import Method, Problem, Query, State, Stepped, Steps
-from calibration.tuning.sepn import ErrorNetworks
+from calibration.tuning.sepn import ErrorNetworks, state_shapes
 from calibration.tuning.updates import Update, halved
 
 InternalStates = Literal["none", "unitary", "separable"]
@@ -82,15 +82,16 @@ class Dat(Method):
         """See `Method`."""
         return problem.asking.cost(min(self.batch, len(problem.task.training)))
 
-    def networks(self, problem: Problem) -> ErrorNetworks:
-        """The networks, without their weights."""
+    def networks(self, shapes: Array) -> ErrorNetworks:
+        """The networks for states of these shapes, without their weights."""
         fine, middle, coarse = self.maps
-        return ErrorNetworks.of(problem, (fine, middle, coarse), self.hidden)
+        return ErrorNetworks.of(shapes, (fine, middle, coarse), self.hidden)
 
     def begin(self, problem: Problem, theta: Array) -> State:
         """See `Method`."""
-        seed = int(problem.rng(0, 2).integers(2**31))
-        return State(theta, {"weights": self.networks(problem).initial(seed), "age": np.array(0)})
+        shapes, seed = state_shapes(problem), int(problem.rng(0, 2).integers(2**31))
+        memory = {"shapes": shapes, "weights": self.networks(shapes).initial(seed), "age": np.zeros(())}
+        return State(theta, memory)
 
     def step(self, problem: Problem, state: State, number: int) -> Steps:
         """See `Method`."""
@@ -98,7 +99,7 @@ class Dat(Method):
         answer = yield Query(state.theta, rows)
         batch = Batch.of(problem, rows, answer, inner=self.internal_states != "none")
         age = int(state.memory["age"])
-        networks, weights = self.networks(problem), state.memory["weights"]
+        networks, weights = self.networks(state.memory["shapes"]), state.memory["weights"]
         network_memory = _under(_NETWORK, state)
         epoch = len(rows) / len(problem.task.training)
         factor = halved(number * epoch, self.halving_epochs)
@@ -118,8 +119,9 @@ class Dat(Method):
         slope = batch.task_gradient(problem, state.theta, correction)
         theta, task_memory = self.update.apply(state.theta, slope, _under(_TASK, state), factor)
         memory = {
+            "shapes": state.memory["shapes"],
             "weights": weights,
-            "age": np.array(age + 1),
+            "age": np.array(age + 1.0),
             **{_NETWORK + name: values for name, values in network_memory.items()},
             **{_TASK + name: values for name, values in task_memory.items()},
         }

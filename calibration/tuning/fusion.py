@@ -50,7 +50,7 @@ class OneStage(StagedModel):
 
     def stage(self, k: int, state: Tensor, part: Tensor) -> Tensor:
         """See `StagedModel`: the whole model."""
-        return self(state, part)  # type: ignore[no-any-return]
+        return self.forward(state, part)
 
     def onward(self, k: int, state: Tensor) -> Tensor:
         """See `StagedModel`: nothing follows."""
@@ -170,15 +170,11 @@ def _read(model: StagedModel, reading: Reading, inner: bool) -> dict[int, Tensor
     return {**taps, len(names): reading.outputs}
 
 
-def missing_taps(problem: Problem, device: Device) -> tuple[str, ...]:
-    """Names of the taps that the model has and the device does not read."""
-    return tuple(name for name in in_stages(problem.known_model).tap_names if name not in device.taps)
-
-
 def check_taps(problem: Problem, device: Device) -> None:
     """Raise PlanError unless the device reads the states behind all inner stages of the model."""
-    model, missing = in_stages(problem.known_model), missing_taps(problem, device)
-    if not model.tap_names:
+    names = in_stages(problem.known_model).tap_names
+    missing = [name for name in names if name not in device.taps]
+    if not names:
         raise PlanError("the model has no inner states that could be measured; tune without internal states")
     if missing:
         raise PlanError(

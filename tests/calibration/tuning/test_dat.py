@@ -34,21 +34,14 @@ SMALL = (2, 3, 4)
 
 
 class TestDatOnOutputsAlone(MethodConformance):
-    readings = 2500
+    readings = 1600
 
     def create_method(self) -> Method:
         return Dat(Update("adam", 0.1), batch=64, maps=SMALL)
 
 
-class TestDatUnitary(MethodConformance):
-    readings = 2500
-
-    def create_method(self) -> Method:
-        return Dat(Update("adam", 0.1), batch=64, internal_states="unitary", maps=SMALL)
-
-
 class TestDatSeparable(MethodConformance):
-    readings = 2500
+    readings = 1600
 
     def create_method(self) -> Method:
         return Dat(Update("adam", 0.1), batch=64, internal_states="separable", maps=SMALL)
@@ -65,7 +58,7 @@ def noisy_lab(seed: int = 0) -> Lab:
 
 
 class TestDatOnRealLayers(MethodConformance):
-    readings = 2500
+    readings = 1600
 
     def create_method(self) -> Method:
         return Dat(Update("adam", 0.02), batch=64, internal_states="separable", hidden=8)
@@ -80,23 +73,23 @@ def test_the_model_comes_to_answer_as_a_chip_with_hidden_errors(internal_states:
     # the chip stays as it is: its parameters hardly move
     method = Dat(
         Update("adam", 1e-9),
-        network_update=Update("adam", 0.01),
+        network_update=Update("adam", 0.02),
         batch=64,
         internal_states=internal_states,  # type: ignore[arg-type]
         maps=(4, 6, 8),
         halving_epochs=0.0,
-        similarity_steps=3,
+        similarity_steps=2,
     )
     state = method.begin(lab.problem, lab.problem.limits.theta(lab.start))
     losses = []
-    for number in range(40):
+    for number in range(12):
         steps = method.step(lab.problem, state, number)
         answer = next(steps).take(lab.problem, lab.device)
         with pytest.raises(StopIteration) as end:
             steps.send(answer)
         state = end.value.value.state
         losses.append(end.value.value.figures["dissimilarity"])
-    assert np.mean(losses[-5:]) < 0.5 * losses[0]
+    assert np.mean(losses[-3:]) < 0.6 * losses[0]
 
 
 def test_networks_stay_out_of_the_gradient_while_they_warm_up() -> None:
@@ -167,14 +160,14 @@ def test_digits_on_sixteen_ports_are_won_back() -> None:
         labels[:1000],
         ClassifierPlan(steps=100, rate=0.05),
     ).double()
-    made = Fabrication.perfect(splitter_rad=0.06, phase_rad=0.15)
+    made = Fabrication.perfect(splitter_rad=0.05, phase_rad=0.1)
     device = EmulatedMeshNetwork(
         fabricate_network(layout, made, 7, meshes=3, activation=ElectroOptic(), readout=10),
         noise_relative=0.01,
     )
     task = TuningTask(
         Examples(images[:1000].numpy(), labels[:1000]),
-        Examples(images[1000:].numpy(), labels[1000:]),
+        Examples(images[1000:1150].numpy(), labels[1000:1150]),
         CrossEntropy(power_scores),
         Correct(power_scores),
     )
@@ -185,20 +178,19 @@ def test_digits_on_sixteen_ports_are_won_back() -> None:
         return accuracy(torch.as_tensor(device.run(unseen.numpy()[None]).outputs[0]), names)
 
     found = {"deployed": told_right(trained.numpy())}
-    common = {"batch": 128, "halving_epochs": 6.0}
+    common = {"batch": 64, "halving_epochs": 2.0}
     for name, method in {
-        "pat": Pat(Update("adam", 0.02), internal_states="no", **common),  # type: ignore[arg-type]
+        "pat": Pat(Update("adam", 0.01), internal_states="no", **common),  # type: ignore[arg-type]
         "dat": Dat(
-            Update("adam", 0.02),
+            Update("adam", 0.01),
             internal_states="separable",
-            network_update=Update("adam", 5e-3),
+            network_update=Update("adam", 0.01),
             **common,  # type: ignore[arg-type]
         ),
     }.items():
-        tuner = Tuner(device, problem, method, TuningPlan(14_000, checks=6), trained.remainder(TURN).numpy())
+        tuner = Tuner(device, problem, method, TuningPlan(4500, checks=4), trained.remainder(TURN).numpy())
         for _ in tuner:
             pass
         found[name] = told_right(tuner.best)
-    print(found)
     assert found["pat"] > found["deployed"] + 0.1
-    assert found["dat"] >= found["pat"]
+    assert found["dat"] > found["pat"] + 0.03

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from calibration.device import Array
 from calibration.tuning import Answer, Limits, Problem, Query, Reading
-from calibration.tuning.fusion import Batch, OneStage, in_stages, passed, precision
+from calibration.tuning.fusion import Batch, in_stages, passed, precision
 from hil.devices import EmulatedMeshNetwork, EmulatedNoisyNetwork
 from simulators.models.mesh import Fabrication, MeshLayout
 from simulators.models.optical import ElectroOptic, MeshNetwork, NoiseLevels, NoisyNetwork, fabricate_network
+from tests.calibration.tuning.whole import Whole
 from tests.conformance.method import TURN, small_lab
 
 
@@ -120,9 +121,6 @@ class _Astray(NoisyNetwork):
 
 
 def test_a_model_without_stages_is_one_stage(asked: tuple[Tensor, Tensor]) -> None:
-    class Whole(OneStage):
-        pass
-
     whole = in_stages(Whole(meshes(2)))
     reading = torch.rand(20, 2, dtype=torch.float64)
     (found,) = passed(whole, *asked, {0: reading})
