@@ -7,11 +7,12 @@ model's, taken at those values.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from calibration.device import Array, Device
-from calibration.errors import PlanError
+from calibration.errors import NotFinite, PlanError
 from calibration.tuning.asking import Reading
 from calibration.tuning.method import Answer, Problem
 from calibration.tuning.task import Rows
@@ -154,13 +155,22 @@ class Batch:
         return cls(model, inputs, answer.targets[usable], measured)
 
     def task_gradient(self, problem: Problem, theta: Array, correction: Correction | None = None) -> Array:
-        """The gradient (n,) by θ of the task's mean loss at the measured outputs, by the model's slopes."""
+        """The gradient (n,) by θ of the task's mean loss at the measured outputs, by the model's slopes.
+
+        Raises NotFinite where a slope is not.
+        """
         leaf = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
         controls = problem.limits.tensor(leaf).to(self.inputs.dtype)
         outputs = passed(self.model, self.inputs, controls, self.measured, correction)[-1].fused
         loss = problem.task.loss(outputs, self.targets).mean()
         (gradient,) = torch.autograd.grad(loss, leaf)
         slope: Array = gradient.numpy()
+        if not np.isfinite(slope).all():
+            wrong = int(np.argmin(np.isfinite(slope)))
+            raise NotFinite(
+                f"the model's slope by {problem.limits.names[wrong]} is not finite; look at the model at these "
+                "settings, and lower the rates"
+            )
         return slope
 
 
