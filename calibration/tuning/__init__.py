@@ -8,10 +8,15 @@ tuner.best                                             on the device when the lo
 """
 
 from calibration.tuning.asking import Asking, Reading, TimeSteps
+from calibration.tuning.coordinate_search import CoordinateSearch
+from calibration.tuning.finite_differences import FiniteDifferences
 from calibration.tuning.limits import Limits
+from calibration.tuning.lock_in import LockIn
 from calibration.tuning.losses import Correct, CrossEntropy, share_fidelity, share_infidelity, squared_error
 from calibration.tuning.method import Answer, Method, Problem, Query, State, Stepped, Steps
+from calibration.tuning.multiplexed import MultiplexedGradientDescent
 from calibration.tuning.paired import Paired, compared
+from calibration.tuning.parameter_shift import ParameterShift
 from calibration.tuning.spsa import Spsa
 from calibration.tuning.task import Examples, TuningTask
 from calibration.tuning.tuner import Check, Snapshot, Tuner, TuningPlan, TuningStep
@@ -21,12 +26,17 @@ __all__ = [
     "Answer",
     "Asking",
     "Check",
+    "CoordinateSearch",
     "Correct",
     "CrossEntropy",
     "Examples",
+    "FiniteDifferences",
     "Limits",
+    "LockIn",
     "Method",
+    "MultiplexedGradientDescent",
     "Paired",
+    "ParameterShift",
     "Problem",
     "Query",
     "Reading",
