@@ -16,6 +16,8 @@ from calibration.tuning.method import Answer, Method, Problem, Query, State, Ste
 from calibration.tuning.task import Rows
 
 Rule = Literal["step", "sinusoid"]
+_Search = Generator[Query, Answer, tuple[Array, Answer] | None]
+"""Looking along one parameter: it ends with better parameters and their answer, if any."""
 _ANGLES = 72
 """Places on the circle at which the loss is worked out from a sinusoid before the best is refined."""
 
@@ -49,8 +51,8 @@ class CoordinateSearch(Method):
     first: float = 0.1
     decay: float = 0.7
     shortest: float = 1e-3
-    parameters: int = 32
-    batch: int = 128
+    parameters: int = 64
+    batch: int = 64
 
     def __post_init__(self) -> None:
         if self.rule not in get_args(Rule):
@@ -103,7 +105,7 @@ class CoordinateSearch(Method):
 
     def _stepped(
         self, problem: Problem, theta: Array, steps: Array, k: int, rows: Rows, best: Answer
-    ) -> "_Search":
+    ) -> _Search:
         for _ in range(2):
             tried = _moved(problem, theta, k, steps[k])
             # at its limit a parameter has one side only
@@ -116,7 +118,7 @@ class CoordinateSearch(Method):
         steps[k] = math.copysign(max(self.decay * abs(steps[k]), self.shortest), steps[k])
         return None
 
-    def _turned(self, problem: Problem, theta: Array, k: int, rows: Rows, best: Answer) -> "_Search":
+    def _turned(self, problem: Problem, theta: Array, k: int, rows: Rows, best: Answer) -> _Search:
         limits = problem.limits
         third = float(limits.turn[k] / limits.scale[k]) / 3.0
         above = yield Query(_moved(problem, theta, k, third), rows)
@@ -130,9 +132,6 @@ class CoordinateSearch(Method):
         tried = _moved(problem, theta, k, angle * third * 1.5 / math.pi)
         answer = yield Query(tried, rows)
         return (tried, answer) if answer.minus(best) < 0.0 else None
-
-
-_Search = Generator[Query, Answer, tuple[Array, Answer] | None]
 
 
 def lowest(problem: Problem, outputs: list[Tensor], targets: Tensor) -> float:

@@ -23,10 +23,10 @@ class FiniteDifferences(Method):
     2 h, or one-sided, g = [L(θ + h e) - L(θ)] / h.
 
     A short step drowns in noise, a long one measures something else. With `adapt`, the loss is read twice at θ: the
-    difference tells the noise ε of one mean loss, second differences along the parameters tell the curvature μ, and
-    the next step of θ is taken with h = 8^(1/4) (ε / μ)^(1/2) one-sided (Moré, Wild, ACM Trans. Math. Softw. 38, 19
-    (2012)) or (3 ε / μ)^(1/3) two-sided, which is where ε / (√2 h) + μ h² / 6 turns up again if the third derivative
-    is of the size of the second: of phases it is. One step at most halves or doubles h.
+    difference tells the noise ε of one mean loss, second differences along the parameters tell the curvature μ. The
+    next step takes h = 8^(1/4) (ε / μ)^(1/2) one-sided (Moré, Wild, ACM Trans. Math. Softw. 38, 19 (2012)), or
+    h = (3 ε / μ)^(1/3) two-sided, which makes ε² / 2h² + (μ h² / 6)² least if the third derivative is of the size of
+    the second: along phases it is. From one step to the next h at most halves or doubles.
 
     Attributes:
         update: of the parameters; those outside of the step's block have no gradient.
@@ -39,13 +39,13 @@ class FiniteDifferences(Method):
     """
 
     name: ClassVar[str] = "finite-differences"
-    update: Update = field(default_factory=Update)
+    update: Update = field(default_factory=lambda: Update(rate=0.03))
     sides: Sides = 2
     perturbation: float = 0.1
     adapt: bool = True
     longest: float = 0.8
     parameters: int = 32
-    batch: int = 64
+    batch: int = 32
 
     def __post_init__(self) -> None:
         if self.sides not in (1, 2):

@@ -50,7 +50,7 @@ class LockIn(Method):
     """
 
     name: ClassVar[str] = "lock-in"
-    update: Update = field(default_factory=Update)
+    update: Update = field(default_factory=lambda: Update(rate=0.03))
     dither: float = 0.05
     window: int = 200
     lead: int = 1

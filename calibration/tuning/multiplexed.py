@@ -51,9 +51,9 @@ class MultiplexedGradientDescent(Method):
     """
 
     name: ClassVar[str] = "mgd"
-    update: Update = field(default_factory=Update)
+    update: Update = field(default_factory=lambda: Update(fall=100.0))
     code: Code = "random"
-    perturbation: float = 0.02
+    perturbation: float = 0.05
     tau_x: int = 8
     tau_p: int = 1
     tau_theta: int = 8

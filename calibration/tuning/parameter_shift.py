@@ -42,7 +42,7 @@ class ParameterShift(Method):
     """
 
     name: ClassVar[str] = "parameter-shift"
-    update: Update = field(default_factory=Update)
+    update: Update = field(default_factory=lambda: Update(rate=0.03))
     parameters: int = 32
     batch: int = 32
     only: str = ""
@@ -76,7 +76,8 @@ class ParameterShift(Method):
             if tuned.min() < len(limits.names) - last:
                 raise PlanError(
                     f"{limits.names[tuned.min()]} lies before an activation, behind which powers are no sinusoids of "
-                    f"it; choose finite-differences, or with only the phases of the last layer, from {names[0]} on"
+                    f"it; choose finite-differences, or set only to the beginning of the last layer's names, which "
+                    f"are {names[0]} and on"
                 )
 
     def cost(self, problem: Problem) -> int:
@@ -107,7 +108,7 @@ class ParameterShift(Method):
                     f"{limits.names[k]}: no sample is usable on both sides; look at the ranges"
                 )
             swing = (above.reading.outputs - below.reading.outputs)[both].double() / 2.0
-            # of π/2 in θ the slope is the half difference per rad: as much more for a parameter of another scale
+            # half the difference is the slope per rad, and a quarter of a turn is π/2 rad
             share = float(usable.sum()) / float(both.sum())
             gradient[k] = float((placed[both] * swing).sum()) * share * (math.pi / 2.0) / quarter[k]
         one = next(iter(shifted))

@@ -31,7 +31,7 @@ class Spsa(Method):
 
     name: ClassVar[str] = "spsa"
     update: Update = field(default_factory=Update)
-    perturbation: float = 0.02
+    perturbation: float = 0.05
     batch: int = 64
     stability: float = 50.0
     directions: int = 1
@@ -40,6 +40,10 @@ class Spsa(Method):
     def __post_init__(self) -> None:
         if self.batch < 1 or self.directions < 1:
             raise PlanError(f"batch {self.batch}, directions {self.directions}: at least 1 each")
+        if self.update.fall:
+            raise PlanError(
+                f"fall {self.update.fall}: the gains of {self.name} fall by themselves; set stability"
+            )
         if not (0.0 < self.perturbation < math.inf and 0.0 <= self.stability < math.inf):
             raise PlanError(f"perturbation {self.perturbation}, stability {self.stability}: positive numbers")
 

@@ -16,15 +16,17 @@ from tests.conformance.method import Lab, MethodConformance, small_lab
 
 
 class TestSteps(MethodConformance):
+    readings = 4000
+
     def create_method(self) -> Method:
         return CoordinateSearch(first=0.5, parameters=12, batch=32)
 
 
 class TestSinusoids(MethodConformance):
-    readings = 4000
+    readings = 3000
 
     def create_method(self) -> Method:
-        return CoordinateSearch(rule="sinusoid", parameters=6, batch=32)
+        return CoordinateSearch(rule="sinusoid", parameters=4, batch=32)
 
     def create_lab(self, seed: int = 0) -> Lab:
         return one_mesh(seed=seed)[0]

@@ -35,10 +35,10 @@ PLAIN = Update("plain", 1.0)
 
 
 class TestOnOneMesh(MethodConformance):
-    readings = 8000
+    readings = 4000
 
     def create_method(self) -> Method:
-        return LockIn(Update("adam", 0.2), dither=0.1, window=96, lead=0, batch=8)
+        return LockIn(Update("adam", 0.2), dither=0.1, window=80, lead=0, batch=4)
 
     def create_lab(self, seed: int = 0) -> Lab:
         return one_mesh(seed=seed)[0]
@@ -100,10 +100,10 @@ def test_with_the_noise_of_a_dopant_network_it_is_the_gradient_within_it() -> No
     wanted = true_gradient(lab.problem, true, theta, np.arange(4))
     method = LockIn(PLAIN)
     method.check(lab.problem, lab.device)
-    estimates = np.array([estimated(method, lab, theta) for _ in range(5)])
-    spread = estimates.std(axis=0, ddof=1) / np.sqrt(5.0)
+    estimates = np.array([estimated(method, lab, theta) for _ in range(4)])
+    spread = estimates.std(axis=0, ddof=1) / np.sqrt(4.0)
     assert cosine(estimates.mean(axis=0), wanted) > 0.97
-    allowed = 5.0 * spread + 0.03 * np.linalg.norm(wanted)
+    allowed = 6.0 * spread + 0.03 * np.linalg.norm(wanted)
     assert (np.abs(estimates.mean(axis=0) - wanted) < allowed).all()
 
 

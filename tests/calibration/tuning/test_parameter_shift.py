@@ -16,7 +16,7 @@ PLAIN = Update("plain", 1.0)
 
 
 class TestOnOneMesh(MethodConformance):
-    readings = 4000
+    readings = 3000
 
     def create_method(self) -> Method:
         return ParameterShift(Update("adam", 0.2), parameters=4, batch=32)
@@ -47,7 +47,7 @@ def test_its_noise_is_far_below_that_of_small_differences() -> None:
     # of the same readings of each phase, at a step that is small against a rad
     difference = FiniteDifferences(PLAIN, perturbation=0.01, adapt=False, parameters=0, batch=64)
     wrong = [
-        np.mean([np.square(estimated(method, lab, lab.start) - wanted).sum() for _ in range(6)])
+        np.mean([np.square(estimated(method, lab, lab.start) - wanted).sum() for _ in range(4)])
         for method in (shift, difference)
     ]
     assert wrong[0] < wrong[1] / 30.0
@@ -84,7 +84,7 @@ def test_a_network_that_does_not_tell_of_its_layers_is_found_out() -> None:
 def test_a_noisy_mesh_is_not_taken_for_a_crooked_one() -> None:
     lab, _ = one_mesh(noise=0.3)
     method = ParameterShift(PLAIN, parameters=2, batch=16)
-    for number in range(50):
+    for number in range(30):
         asked(method.step(lab.problem, State(lab.start), number), lab)
 
 

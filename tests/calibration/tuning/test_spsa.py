@@ -45,7 +45,9 @@ def test_a_step_that_went_too_far_is_taken_back() -> None:
         assert (stepped.state.theta == theta).all() == bool(blocked)
 
 
-@pytest.mark.parametrize("settings", [{"batch": 0}, {"perturbation": 0.0}, {"directions": 0}])
+@pytest.mark.parametrize(
+    "settings", [{"batch": 0}, {"perturbation": 0.0}, {"directions": 0}, {"update": Update(fall=5.0)}]
+)
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(PlanError):
         Spsa(**settings)  # type: ignore[arg-type]
