@@ -20,7 +20,7 @@ class TestFiniteDifferences(MethodConformance):
 @pytest.mark.parametrize(("sides", "apart", "allowed"), [(2, 1e-3, 1e-4), (1, 1e-5, 1e-3)])
 def test_without_noise_it_is_the_gradient(sides: int, apart: float, allowed: float) -> None:
     lab, true = one_mesh(noise=0.0)
-    method = FiniteDifferences(PLAIN, sides=sides, perturbation=apart, adapt=False, parameters=0)  # type: ignore[arg-type]
+    method = FiniteDifferences(PLAIN, sides=sides, perturbation=apart, adapt=False, parameters=0, batch=64)  # type: ignore[arg-type]
     found = estimated(method, lab, lab.start)
     wanted = true_gradient(lab.problem, true, lab.start, lab.problem.batch(0, 64))
     np.testing.assert_allclose(found, wanted, atol=allowed * np.linalg.norm(wanted))
@@ -28,7 +28,7 @@ def test_without_noise_it_is_the_gradient(sides: int, apart: float, allowed: flo
 
 def test_every_parameter_has_its_turn() -> None:
     lab, true = one_mesh(noise=0.0)
-    method = FiniteDifferences(PLAIN, perturbation=1e-3, adapt=False, parameters=5)
+    method = FiniteDifferences(PLAIN, perturbation=1e-3, adapt=False, parameters=5, batch=64)
     parts = [estimated(method, lab, lab.start, number) for number in range(3)]
     assert [np.count_nonzero(part) for part in parts[:2]] == [5, 5]
     assert not (parts[0] * parts[1]).any()
@@ -40,7 +40,7 @@ def test_every_parameter_has_its_turn() -> None:
 def test_the_step_grows_to_what_the_noise_calls_for(sides: int) -> None:
     lab, true = one_mesh(noise=0.03)
     wanted = true_gradient(lab.problem, true, lab.start, lab.problem.batch(0, 64))
-    method = FiniteDifferences(Update("plain", 1e-12), sides=sides, perturbation=5e-3, parameters=0)  # type: ignore[arg-type]
+    method = FiniteDifferences(Update("plain", 1e-12), sides=sides, perturbation=5e-3, parameters=0, batch=64)  # type: ignore[arg-type]
     state = method.begin(lab.problem, lab.start)
 
     def similarity(adapted: State) -> float:
