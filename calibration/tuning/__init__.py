@@ -8,13 +8,18 @@ tuner.best                                             on the device when the lo
 """
 
 from calibration.tuning.asking import Asking, Reading, TimeSteps
+from calibration.tuning.coordinate_search import CoordinateSearch
 from calibration.tuning.current_losses import Correlation, RightSide, SoftMargin, tuning_task
 from calibration.tuning.dat import Dat
 from calibration.tuning.dopant import dopant_problem, model_of
+from calibration.tuning.finite_differences import FiniteDifferences
 from calibration.tuning.limits import Limits
+from calibration.tuning.lock_in import LockIn
 from calibration.tuning.losses import Correct, CrossEntropy, share_fidelity, share_infidelity, squared_error
 from calibration.tuning.method import Answer, Method, Problem, Query, State, Stepped, Steps
+from calibration.tuning.multiplexed import MultiplexedGradientDescent
 from calibration.tuning.paired import Paired, compared
+from calibration.tuning.parameter_shift import ParameterShift
 from calibration.tuning.pat import Pat
 from calibration.tuning.plateaus import Plateaus
 from calibration.tuning.sepn import ComplexUNet, ErrorNetworks, RealNetwork
@@ -28,15 +33,20 @@ __all__ = [
     "Asking",
     "Check",
     "ComplexUNet",
+    "CoordinateSearch",
     "Correct",
     "Correlation",
     "CrossEntropy",
     "Dat",
     "ErrorNetworks",
     "Examples",
+    "FiniteDifferences",
     "Limits",
+    "LockIn",
     "Method",
+    "MultiplexedGradientDescent",
     "Paired",
+    "ParameterShift",
     "Pat",
     "Plateaus",
     "Problem",

@@ -99,6 +99,16 @@ class Limits:
         inside = np.clip(np.where(np.isfinite(self.turn), wrapped, controls), self.low, self.high)
         return np.asarray((inside - self.origin) / self.scale)
 
+    def inside(self, theta: Array, reach: float) -> Array:
+        """The nearest parameters (n,) from which a step of `reach` up or down is allowed; angles stay as they are.
+
+        Where a range is shorter than twice the reach, its middle.
+        """
+        least, most = (self.low - self.origin) / self.scale, (self.high - self.origin) / self.scale
+        room = np.minimum(reach, (most - least) / 2.0)
+        stopped = np.clip(theta, least + room, np.maximum(most - room, least + room))
+        return np.asarray(np.where(np.isfinite(self.turn), theta, stopped))
+
     def controls(self, theta: Array) -> Array:
         """Controls (..., n) in their unit, inside their limits whatever `theta` (..., n) is."""
         return np.clip(self.origin + self.scale * self.project(theta), self.low, self.high)

@@ -1,5 +1,6 @@
 """The `Method` seam: one way to tune a chip in situ, by asking and being told."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
@@ -97,6 +98,29 @@ class Answer:
     def loss(self) -> float:
         """Mean loss."""
         return float(self.losses.mean())
+
+    @property
+    def placed(self) -> Tensor:
+        """The losses of all samples, nan where one is not usable, (samples,)."""
+        return placed(self, self.losses)
+
+    def minus(self, other: "Answer") -> float:
+        """Mean loss less that of `other` for the same examples, of the samples that are usable in both.
+
+        Raises ReadingFailed where no sample is.
+        """
+        differences = self.placed - other.placed
+        differences = differences[torch.isfinite(differences)]
+        if not len(differences):
+            raise ReadingFailed("no sample of two readings is usable in both; look at ranges and limits")
+        return float(differences.mean())
+
+
+def placed(answer: Answer, values: Tensor) -> Tensor:
+    """Values of an answer's usable samples at their places among all, nan elsewhere."""
+    whole = torch.full((len(answer.reading.usable),), math.nan, dtype=torch.float64)
+    whole[answer.reading.usable] = values
+    return whole
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,3 +57,13 @@ def test_a_start_outside_is_named() -> None:
 def test_limits_wider_than_the_device_are_refused() -> None:
     with pytest.raises(PlanError, match=r"e1: limits -2 to 0\.6 V are wider"):
         Limits.of(VOLTS, low=np.array([-2.0, -0.7]))
+
+
+def test_there_is_room_around_parameters_that_were_brought_inside() -> None:
+    volts = Limits.of(VOLTS)
+    np.testing.assert_allclose(volts.inside(np.array([0.0, 0.97]), 0.1), [0.1, 0.9])
+    np.testing.assert_allclose(volts.inside(np.array([0.0, 0.97]), 0.8), [0.5, 0.5])
+    angles = Limits.of(ANGLES, turn=TURN)
+    np.testing.assert_allclose(angles.inside(np.array([0.0, TURN]), 0.1), [0.0, TURN])
+    free = ChannelGroup(("w",), "1", np.full(1, -np.inf), np.full(1, np.inf), np.full(1, np.inf))
+    np.testing.assert_allclose(Limits.of(free).inside(np.array([7.0]), 0.1), [7.0])
