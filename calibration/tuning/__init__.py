@@ -8,10 +8,13 @@ tuner.best                                             on the device when the lo
 """
 
 from calibration.tuning.asking import Asking, Reading, TimeSteps
+from calibration.tuning.cma_es import CmaEs
+from calibration.tuning.genetic import Genetic
 from calibration.tuning.limits import Limits
 from calibration.tuning.losses import Correct, CrossEntropy, share_fidelity, share_infidelity, squared_error
 from calibration.tuning.method import Answer, Method, Problem, Query, State, Stepped, Steps
 from calibration.tuning.paired import Paired, compared
+from calibration.tuning.pepg import Pepg
 from calibration.tuning.spsa import Spsa
 from calibration.tuning.task import Examples, TuningTask
 from calibration.tuning.tuner import Check, Snapshot, Tuner, TuningPlan, TuningStep
@@ -21,12 +24,15 @@ __all__ = [
     "Answer",
     "Asking",
     "Check",
+    "CmaEs",
     "Correct",
     "CrossEntropy",
     "Examples",
+    "Genetic",
     "Limits",
     "Method",
     "Paired",
+    "Pepg",
     "Problem",
     "Query",
     "Reading",
