@@ -9,12 +9,14 @@ tuner.best                                             on the device when the lo
 
 from calibration.tuning.asking import Asking, Reading, TimeSteps
 from calibration.tuning.cma_es import CmaEs
+from calibration.tuning.feedback_alignment import Dfa
 from calibration.tuning.genetic import Genetic
 from calibration.tuning.limits import Limits
 from calibration.tuning.losses import Correct, CrossEntropy, share_fidelity, share_infidelity, squared_error
 from calibration.tuning.method import Answer, Method, Problem, Query, State, Stepped, Steps
 from calibration.tuning.paired import Paired, compared
 from calibration.tuning.pepg import Pepg
+from calibration.tuning.physical_local import Phyll
 from calibration.tuning.spsa import Spsa
 from calibration.tuning.task import Examples, TuningTask
 from calibration.tuning.tuner import Check, Snapshot, Tuner, TuningPlan, TuningStep
@@ -27,12 +29,14 @@ __all__ = [
     "CmaEs",
     "Correct",
     "CrossEntropy",
+    "Dfa",
     "Examples",
     "Genetic",
     "Limits",
     "Method",
     "Paired",
     "Pepg",
+    "Phyll",
     "Problem",
     "Query",
     "Reading",
