@@ -8,6 +8,8 @@ tuner.best                                             on the device when the lo
 """
 
 from calibration.tuning.asking import Asking, Reading, TimeSteps
+from calibration.tuning.backpropagation import Backpropagation
+from calibration.tuning.bidirectional import Bidirectional, Passage, Traversal
 from calibration.tuning.cma_es import CmaEs
 from calibration.tuning.feedback_alignment import Dfa
 from calibration.tuning.genetic import Genetic
@@ -25,6 +27,8 @@ from calibration.tuning.updates import Update
 __all__ = [
     "Answer",
     "Asking",
+    "Backpropagation",
+    "Bidirectional",
     "Check",
     "CmaEs",
     "Correct",
@@ -35,6 +39,7 @@ __all__ = [
     "Limits",
     "Method",
     "Paired",
+    "Passage",
     "Pepg",
     "Phyll",
     "Problem",
@@ -46,6 +51,7 @@ __all__ = [
     "Stepped",
     "Steps",
     "TimeSteps",
+    "Traversal",
     "Tuner",
     "TuningPlan",
     "TuningStep",

@@ -12,6 +12,7 @@ from torch import Tensor
 from calibration.device import Array, Device
 from calibration.errors import PlanError
 from calibration.tuning.method import Answer, Method, Problem, Query, State, Stepped, Steps
+from calibration.tuning.stages import staged_model
 from calibration.tuning.task import Rows
 from calibration.tuning.updates import Update
 from simulators.models.staged import StagedModel
@@ -60,7 +61,7 @@ class Dfa(Method):
 
     def check(self, problem: Problem, device: Device) -> None:
         """See `Method`."""
-        model = _staged(problem)
+        model = staged_model(problem)
         missing = [name for name in model.tap_names if name not in device.taps]
         if missing:
             raise PlanError(
@@ -76,7 +77,7 @@ class Dfa(Method):
         """See `Method`."""
         inputs = torch.as_tensor(problem.task.training.inputs[problem.batch(0, self.batch)])
         controls = torch.as_tensor(problem.limits.controls(theta))
-        matrices = [one.numpy() for one in mean_jacobians(_staged(problem), inputs, controls)]
+        matrices = [one.numpy() for one in mean_jacobians(staged_model(problem), inputs, controls)]
         if self.feedback == "random":
             rng = problem.rng(0, 2)
             matrices = [rng.standard_normal(one.shape) / math.sqrt(len(one)) for one in matrices]
@@ -84,7 +85,7 @@ class Dfa(Method):
 
     def step(self, problem: Problem, state: State, number: int) -> Steps:
         """See `Method`."""
-        model = _staged(problem)
+        model = staged_model(problem)
         rows = problem.batch(number, self.batch)
         answer = yield Query(state.theta, rows)
         kept = {_named(k): state.memory[_named(k)] for k in range(len(model.tap_names))}
@@ -110,7 +111,7 @@ class Dfa(Method):
             matrices: of the feedback to each stage but the last, (errors, components of the state).
             rng: of the noise of the feedback.
         """
-        model, usable = _staged(problem), answer.reading.usable
+        model, usable = staged_model(problem), answer.reading.usable
         parameters = torch.tensor(theta, requires_grad=True)
         parts = model.parts(problem.limits.tensor(parameters))
         before = model.enter(torch.as_tensor(problem.task.training.inputs[rows])[usable])
@@ -164,12 +165,3 @@ def mean_jacobians(model: StagedModel, inputs: Tensor, controls: Tensor) -> list
 
 def _named(k: int) -> str:
     return f"feedback{k}"
-
-
-def _staged(problem: Problem) -> StagedModel:
-    model = problem.known_model
-    if not isinstance(model, StagedModel):
-        raise PlanError(
-            f"this method needs a model in stages, and {type(model).__name__} is in one piece; name one with stages"
-        )
-    return model
