@@ -31,10 +31,9 @@ class Backpropagation(Method):
     Layer by layer from the last: x* is also the gradient by the fields in front of the mesh; through the activation it
     goes electronically.
 
-    Measured: the outputs; the fields in front of and behind every mesh, by coherent receivers; all powers. Modelled:
-    the activation's derivative, at the measured field, and the gauge of what is between the meshes, by `onward` of a
-    model in stages. No phase, splitter or screen of the model is used. One step takes 1 + 2 K readings of each
-    example on K meshes.
+    Measured: the outputs; the fields in front of and behind every mesh, by coherent receivers; all powers. Modelled,
+    as by `onward` of a model in stages: the activation's derivative, at the measured fields. No phase, splitter or
+    screen of the model is used. One step takes 1 + 2 K readings of each example on K meshes.
 
     Light that is lost inside a mesh does not come back by reversing time: |b|² of the light with x* is then less than
     that of the light backwards, which is a bias. `opposed` reads a + j x* too, and takes a quarter of the difference:

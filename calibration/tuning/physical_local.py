@@ -1,6 +1,7 @@
 """Physical local learning: every layer learns from a contrast that is seen right behind it."""
 
 import math
+import re
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
@@ -38,7 +39,8 @@ class Phyll(Method):
     the task reads them, and a contrast of classes is the default, since chips that were trained have no input for a
     label.
 
-    Which layer a control belongs to is in its name: what stands before the first dot, as in 0.t0_0.
+    Which layer a control belongs to is in its name: what stands before the first dot or underscore,
+    as in 0.t0_0 or p0_3_7.
 
     Attributes:
         update: of the parameters.
@@ -193,6 +195,6 @@ def label_contrast(positive: Tensor, negative: Tensor, sharpness: float) -> floa
 
 def _layer_of(names: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Number of each control's layer, (n,): layers in the order in which they first appear."""
-    layers = [name.partition(".")[0] for name in names]
+    layers = [re.split("[._]", name)[0] for name in names]
     number = {layer: k for k, layer in enumerate(dict.fromkeys(layers))}
     return np.array([number[layer] for layer in layers])

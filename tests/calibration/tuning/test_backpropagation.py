@@ -48,7 +48,7 @@ def lab_of(true: MeshNetwork, seed: int = 0, **noise: float) -> Lab:
 
 
 class TestBackpropagation(MethodConformance):
-    readings = 4000
+    readings = 2000
 
     def create_method(self) -> Method:
         return Backpropagation(batch=16)

@@ -11,14 +11,14 @@ from tests.conformance.method import MethodConformance, small_lab
 
 
 class TestCmaEs(MethodConformance):
-    readings = 12000
+    readings = 8000
 
     def create_method(self) -> Method:
         return CmaEs(spread=0.3, batch=32)
 
 
 class TestCmaEsWithADiagonal(MethodConformance):
-    readings = 12000
+    readings = 8000
 
     def create_method(self) -> Method:
         return CmaEs(spread=0.3, batch=32, full=0)

@@ -12,7 +12,7 @@ from tests.conformance.method import MethodConformance, small_lab
 
 
 class TestGenetic(MethodConformance):
-    readings = 16000
+    readings = 10000
 
     def create_method(self) -> Method:
         return Genetic(spread=0.5, batch=32, generations=20)

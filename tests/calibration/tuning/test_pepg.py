@@ -15,7 +15,7 @@ class TestPepg(MethodConformance):
 
 
 class TestPepgWithNaturalGradients(MethodConformance):
-    readings = 12000
+    readings = 8000
 
     def create_method(self) -> Method:
         return Pepg(Update("plain", 2.0), spread=0.3, batch=32, natural=True)

@@ -24,7 +24,7 @@ def test_what_comes_out_is_what_the_mesh_lets_through(kind: Kind, ports: int) ->
 
 @pytest.mark.parametrize(("kind", "ports"), [("rectangular", 5), ("triangular", 4)])
 def test_fields_both_ways_are_the_derivative_by_each_phase(kind: Kind, ports: int) -> None:
-    """∂ (u · M a) / ∂φ = j b f with the fields at the shifter of a sent forwards and u sent backwards; loss included."""
+    """∂ (u · M a) / ∂φ = j b f with the fields at the shifter of a sent forwards and u backwards; loss included."""
     mesh, phases, fields = made(kind, ports)
     a, u = fields[0], fields[1]
     through = forwards(mesh, a, phases).shifters * backwards(mesh, u, phases).shifters
