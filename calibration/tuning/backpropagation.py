@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from calibration.device import Array, Device
-from calibration.errors import PlanError
+from calibration.errors import PlanError, ReadingFailed
 from calibration.tuning.asking import Reading
 from calibration.tuning.bidirectional import Bidirectional, Fields, Passage
 from calibration.tuning.method import Answer, Method, Problem, Query, State, Stepped, Steps, answered
@@ -65,8 +65,7 @@ class Backpropagation(Method):
 
     def cost(self, problem: Problem) -> int:
         """See `Method`."""
-        meshes = len(staged_model(problem).tap_names) + 1
-        return (1 + (3 if self.opposed else 2) * meshes) * min(self.batch, len(problem.task.training))
+        return AdjointQuery(np.empty(0), problem.batch(0, self.batch), self.opposed).cost(problem)
 
     def step(self, problem: Problem, state: State, number: int) -> Steps:
         """See `Method`."""
@@ -114,7 +113,7 @@ class AdjointQuery(Query):
         usable = torch.as_tensor(there.flags == 0)
         answer = answered(problem, examples, Reading(torch.as_tensor(there.outputs), {}, usable))
         kept = usable.numpy()
-        passages = [Passage(one.before[kept], one.behind[kept], one.shifters[kept]) for one in there.passages]
+        passages = [one.at(kept) for one in there.passages]
         model, last = staged_model(problem), len(passages) - 1
         fields = _leaf(passages[last].behind)
         outputs = model.seen(last, model.fused(last, fields, answer.reading.outputs[usable]))
@@ -143,12 +142,22 @@ class AdjointQuery(Query):
         factor = np.divide(bright, size, out=np.ones_like(size), where=(size > 0.0) & (bright > 0.0))
         back = device.send(mesh, factor * behind.conj(), backward=True)
         adjoint = back.behind.conj()
-        met = device.send(mesh, light.before - 1j * adjoint).shifters
+        met = device.send(mesh, light.before - 1j * adjoint)
+        flags = back.flags | met.flags
         if self.opposed:
-            slopes = 0.25 * (met - device.send(mesh, light.before + 1j * adjoint).shifters)
+            against = device.send(mesh, light.before + 1j * adjoint)
+            flags = flags | against.flags
+            slopes = 0.25 * (met.shifters - against.shifters)
         else:
-            slopes = 0.5 * (met - light.shifters - back.shifters)
-        return (slopes / factor).sum(axis=0), adjoint / factor
+            slopes = 0.5 * (met.shifters - light.shifters - back.shifters)
+        usable = flags == 0
+        if not usable.any():
+            raise ReadingFailed(
+                f"all {len(flags)} readings of light and its adjoint in mesh {mesh} are flagged; with less light at "
+                "the inputs their interference may be in the range of the taps"
+            )
+        share = len(usable) / usable.sum()
+        return share * (slopes / factor)[usable].sum(axis=0), adjoint / factor
 
 
 def _leaf(fields: Fields) -> Tensor:

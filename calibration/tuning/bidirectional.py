@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,17 @@ class Passage:
         behind: fields where it came out, (samples, N), both by coherent receivers.
         shifters: powers right behind each phase shifter as seen from the inputs, (samples, shifters), in the order of
             the mesh's controls; a tap there couples out light of either direction.
+        flags: of each sample, (samples,).
     """
 
     before: Fields
     behind: Fields
     shifters: Array
+    flags: Flags
+
+    def at(self, kept: npt.NDArray[np.bool_]) -> Self:
+        """The samples that are `kept`."""
+        return type(self)(self.before[kept], self.behind[kept], self.shifters[kept], self.flags[kept])
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +40,7 @@ class Traversal:
 
     Attributes:
         outputs: as the device's `run` reads them, (samples, n_out).
-        flags: of each sample, (samples,).
+        flags: of each sample, those of its passages included, (samples,).
         passages: through each mesh.
     """
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calibration.device import Array, Flag
+from calibration.device import Array, Flag, Flags
 from calibration.errors import PlanError, ShapeError
 from calibration.tuning.bidirectional import Fields, Passage, Traversal
 from hil.devices.emulated_mesh_network import EmulatedMeshNetwork
@@ -42,21 +42,19 @@ class EmulatedBidirectionalNetwork(EmulatedMeshNetwork):
         model, passages = self._model, []
         with torch.no_grad():
             before, state = model.fields(sent).numpy(), model.enter(sent)
-            clipped = torch.zeros(len(sent), dtype=torch.bool)
             for k, phases in enumerate(self._phases):
                 inside = forwards(model.chain[k], state, phases)
-                shifters, over = self._detected(inside.shifters)
-                passages.append(Passage(before, self._received(inside.behind), shifters))
-                clipped |= over
+                passages.append(self._passage(before, inside.behind, inside.shifters))
                 state = model.onward(k, inside.behind)
                 before = self._received(state)
-            outputs, over = self._detected(inside.behind[..., : model.n_outputs])
+            outputs, flags = self._detected(inside.behind[..., : model.n_outputs])
         self._count["samples"] += len(sent)
-        flags = np.where((clipped | over).numpy(), np.uint8(Flag.CLIPPED), np.uint8(0))
+        for passage in passages:
+            flags = flags | passage.flags
         return Traversal(outputs, flags, passages)
 
     def send(self, mesh: int, fields: Fields, *, backward: bool = False) -> Passage:
-        """See `Bidirectional`."""
+        """See `Bidirectional`; readings are flagged as by `traverse`."""
         size = np.maximum(np.abs(fields.real), np.abs(fields.imag)).max(initial=0.0)
         limit = float(self._partition.inputs.high.max())
         if not size <= limit:
@@ -75,19 +73,24 @@ class EmulatedBidirectionalNetwork(EmulatedMeshNetwork):
             else:
                 inside = forwards(chosen, sent * turn, phases)
                 out = inside.behind
-            shifters, _ = self._detected(inside.shifters)
         self._count["samples"] += len(sent)
-        return Passage(fields, self._received(out), shifters)
+        return self._passage(fields, out, inside.shifters)
 
     @property
     def _phases(self) -> Sequence[Tensor]:
         """Phases of each mesh as they are held."""
         return self._model.parts(torch.as_tensor(self._partition.present[len(self._native) :]))
 
-    def _detected(self, fields: Tensor) -> tuple[Array, Tensor]:
-        """Powers as they are read, and which samples saturate."""
+    def _passage(self, before: Fields, behind: Tensor, shifters: Tensor) -> Passage:
+        powers, flags = self._detected(shifters)
+        return Passage(before, self._received(behind), powers, flags)
+
+    def _detected(self, fields: Tensor) -> tuple[Array, Flags]:
+        """Powers as they are read, and a flag where one of a sample saturates."""
         read = self._noisy(fields.real.square() + fields.imag.square())
-        return read.clamp(max=self._full_scale).numpy(), (read >= self._full_scale).any(dim=-1)
+        clipped = (read >= self._full_scale).any(dim=-1).numpy()
+        flags = np.where(clipped, np.uint8(Flag.CLIPPED), np.uint8(0))
+        return read.clamp(max=self._full_scale).numpy(), flags
 
     def _received(self, fields: Tensor) -> Fields:
         noise = torch.complex(self._normal(fields.real), self._normal(fields.real))

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from calibration.errors import PlanError
-from calibration.tuning import Backpropagation, Bidirectional, Limits, Method, Problem
+from calibration.device import Flag
+from calibration.errors import PlanError, ReadingFailed
+from calibration.tuning import Backpropagation, Bidirectional, Limits, Method, Passage, Problem
 from calibration.tuning.backpropagation import AdjointQuery
 from hil.devices import EmulatedBidirectionalNetwork
 from simulators.models.mesh import Fabrication, MeshLayout
@@ -37,9 +38,9 @@ def design(meshes: int) -> MeshNetwork:
     )
 
 
-def lab_of(true: MeshNetwork, seed: int = 0, **noise: float) -> Lab:
+def lab_of(true: MeshNetwork, seed: int = 0, **settings: float) -> Lab:
     lab = small_lab(seed)
-    device = EmulatedBidirectionalNetwork(true, seed=seed, **noise)
+    device = EmulatedBidirectionalNetwork(true, seed=seed, **settings)
     rng = np.random.default_rng(seed)
     start = rng.uniform(0.0, TURN, true.n_controls)
     limits = Limits.of(device.controls, turn=TURN)
@@ -113,6 +114,28 @@ def test_lost_light_is_a_bias_that_opposite_signs_mend() -> None:
         found, expected = gradients(lab_of(true, **QUIET), true, opposed=opposed)
         angles.append(found @ expected / np.linalg.norm(found) / np.linalg.norm(expected))
     assert angles[1] > 0.99 > angles[0]
+
+
+def test_interference_beyond_the_range_of_the_taps_is_left_out() -> None:
+    # light and its adjoint together have up to four times the power of the light
+    true = network(2)
+    quiet, _ = gradients(lab_of(true, **QUIET), true)
+    powers = lab_of(true, **QUIET).device.traverse(lab_of(true).problem.task.training.inputs[:20])  # type: ignore[attr-defined]
+    most = max(passage.shifters.max() for passage in powers.passages)
+    some, _ = gradients(lab_of(true, **QUIET, full_scale=1.3 * most), true)
+    assert some @ quiet / np.linalg.norm(some) / np.linalg.norm(quiet) > 0.8
+    assert not np.allclose(some, quiet)
+
+
+def test_interference_of_which_nothing_is_in_range_is_named() -> None:
+    class Glaring(EmulatedBidirectionalNetwork):
+        def send(self, mesh: int, fields: np.ndarray, *, backward: bool = False) -> Passage:  # type: ignore[type-arg]
+            passage = super().send(mesh, fields, backward=backward)
+            return replace(passage, flags=np.full_like(passage.flags, Flag.CLIPPED))
+
+    lab = lab_of(network(2))
+    with pytest.raises(ReadingFailed, match="mesh 1 are flagged; with less light"):
+        AdjointQuery(lab.start, np.arange(5)).take(lab.problem, Glaring(network(2)))
 
 
 def test_a_sample_without_a_gradient_has_none() -> None:
