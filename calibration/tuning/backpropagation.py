@@ -127,7 +127,7 @@ class AdjointQuery(Query):
                 fields = _leaf(passages[k - 1].behind)
                 (behind,) = torch.autograd.grad(model.onward(k - 1, fields), fields, torch.as_tensor(before))
         gradient = np.concatenate(slopes[::-1]) * problem.limits.scale
-        return Adjoint(answer.reading, answer.losses, answer.scores, answer.targets, gradient)
+        return Adjoint(**vars(answer), gradient=gradient)
 
     def _through(
         self, device: Bidirectional, mesh: int, light: Passage, behind: Fields

@@ -120,6 +120,8 @@ class _Strategy:
 
         self._rng = np.random.default_rng(0)
         low, high = bounds
+        pinned = low == high  # the package wants room; whatever it asks for is projected
+        low, high = np.where(pinned, -np.inf, low), np.where(pinned, np.inf, high)
         settings: dict[str, Any] = {
             "verbose": -9,
             "seed": np.nan,  # numpy's own random numbers stay as they are

@@ -47,6 +47,8 @@ class Phyll(Method):
         perturbation: c, in the parameters' scale.
         batch: examples of each reading.
         directions: how many Δ are averaged in a step.
+        stability: A, in steps; the rate falls as 1 / (k + 1 + A)^0.602 as that of SPSA, for nothing but their own
+            contrast calls back the inner layers from where chance has led them.
         contrast: classes or labels.
         sharpness: of the cosines.
         label_inputs: how many inputs are kept for the label; as many as classes at least.
@@ -58,6 +60,7 @@ class Phyll(Method):
     perturbation: float = 0.02
     batch: int = 64
     directions: int = 1
+    stability: float = 50.0
     contrast: Contrast = "classes"
     sharpness: float = 8.0
     label_inputs: int = 0
@@ -68,6 +71,8 @@ class Phyll(Method):
             raise PlanError(f"batch {self.batch}, directions {self.directions}: at least 4 and 1")
         if not (0.0 < self.perturbation < math.inf and 0.0 < self.sharpness < math.inf):
             raise PlanError(f"perturbation {self.perturbation}, sharpness {self.sharpness}: positive numbers")
+        if not 0.0 <= self.stability < math.inf:
+            raise PlanError(f"stability {self.stability}: steps, not negative")
         if self.contrast not in ("classes", "labels"):
             raise PlanError(f"contrast {self.contrast!r}; there are classes, labels")
         if self.contrast == "labels" and self.label_inputs < 2:
@@ -120,7 +125,8 @@ class Phyll(Method):
             slopes = (above - below) / (2.0 * self.perturbation * self.directions)
             gradient += slopes[layer] * signs
             losses += [above, below]
-        theta, memory = self.update.apply(state.theta, gradient, state.memory)
+        fall = ((1.0 + self.stability) / (number + 1.0 + self.stability)) ** 0.602
+        theta, memory = self.update.apply(state.theta, gradient, state.memory, fall)
         means = np.mean(losses, axis=0)
         figures = {f"local{k}": float(loss) for k, loss in enumerate(means[:-1])}
         return Stepped(State(theta, memory), float(means[-1]), figures)

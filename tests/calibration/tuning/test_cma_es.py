@@ -47,6 +47,18 @@ def test_an_optimum_behind_the_limits_is_sought_inside(full: int) -> None:
     np.testing.assert_allclose(state.theta, np.clip(best, 0.0, 1.0), atol=0.02)
 
 
+def test_a_control_that_is_held_and_a_single_one_are_no_trouble() -> None:
+    for high in (np.array([1.0, 0.0]), np.ones(1)):
+        n = len(high)
+        volts = ChannelGroup(tuple("ab"[:n]), "V", np.zeros(n), high, np.full(n, np.inf))
+        problem = Problem(small_lab().problem.task, Limits.of(volts))
+        method = CmaEs(spread=0.5)
+        state = method.begin(problem, np.zeros(n))
+        for number in range(40):
+            state = told(method, problem, state, number, lambda theta: float((theta[0] - 0.4) ** 2)).state
+        assert problem.limits.project(state.theta)[0] == pytest.approx(0.4, abs=0.02)
+
+
 @pytest.mark.parametrize("full", [0, 200])
 def test_what_is_stored_is_the_whole_strategy(full: int) -> None:
     problem, method = bounded(), CmaEs(spread=0.2, full=full)

@@ -143,6 +143,7 @@ def test_tasks_and_devices_that_do_not_fit_are_refused() -> None:
         {"directions": 0},
         {"perturbation": 0.0},
         {"sharpness": 0.0},
+        {"stability": -1.0},
         {"contrast": "none"},
         {"contrast": "labels"},
     ],
