@@ -46,7 +46,7 @@ class Dfa(Method):
     """
 
     name: ClassVar[str] = "dfa"
-    update: Update = field(default_factory=Update)
+    update: Update = field(default_factory=lambda: Update(rate=0.003))
     batch: int = 64
     feedback: Feedback = "start"
     error_noise: float = 0.0

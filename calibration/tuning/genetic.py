@@ -29,7 +29,8 @@ class Genetic(Method):
         population: of a generation.
         elite: how many go on as they are.
         spread: of the first generation round the start, uniform to either side, and of mutations; in the
-            parameters' scale, where 1 is the whole range of a control with two limits.
+            parameters' scale, where 1 is the whole range of a control with two limits: small to tune what works
+            almost, 1 to look everywhere.
         batch: examples that each is read on.
         generations: E, after which the rate of mutation falls no further.
         pressure: above 1, at most 2.
@@ -39,7 +40,7 @@ class Genetic(Method):
     name: ClassVar[str] = "genetic"
     population: int = 26
     elite: int = 4
-    spread: float = 0.1
+    spread: float = 0.03
     batch: int = 64
     generations: int = 100
     pressure: float = 1.5
