@@ -10,7 +10,7 @@ from calibration.errors import PlanError
 from calibration.tuning import Method, Phyll, Query, State, Stepped, Update
 from calibration.tuning.physical_local import LabelledQuery, class_contrast, label_contrast
 from hil.devices import EmulatedMeshNetwork
-from tests.calibration.tuning.test_feedback_alignment import noisy_lab
+from tests.calibration.tuning.noisy import noisy_lab
 from tests.conformance.method import Lab, MethodConformance, small_lab
 
 
