@@ -8,11 +8,16 @@ tuner.best                                             on the device when the lo
 """
 
 from calibration.tuning.asking import Asking, Reading, TimeSteps
+from calibration.tuning.backpropagation import Backpropagation
+from calibration.tuning.bidirectional import Bidirectional, Passage, Traversal
+from calibration.tuning.cma_es import CmaEs
 from calibration.tuning.coordinate_search import CoordinateSearch
 from calibration.tuning.current_losses import Correlation, RightSide, SoftMargin, tuning_task
 from calibration.tuning.dat import Dat
 from calibration.tuning.dopant import dopant_problem, model_of
+from calibration.tuning.feedback_alignment import Dfa
 from calibration.tuning.finite_differences import FiniteDifferences
+from calibration.tuning.genetic import Genetic
 from calibration.tuning.limits import Limits
 from calibration.tuning.lock_in import LockIn
 from calibration.tuning.losses import Correct, CrossEntropy, share_fidelity, share_infidelity, squared_error
@@ -21,6 +26,8 @@ from calibration.tuning.multiplexed import MultiplexedGradientDescent
 from calibration.tuning.paired import Paired, compared
 from calibration.tuning.parameter_shift import ParameterShift
 from calibration.tuning.pat import Pat
+from calibration.tuning.pepg import Pepg
+from calibration.tuning.physical_local import Phyll
 from calibration.tuning.plateaus import Plateaus
 from calibration.tuning.sepn import ComplexUNet, ErrorNetworks, RealNetwork
 from calibration.tuning.spsa import Spsa
@@ -31,23 +38,31 @@ from calibration.tuning.updates import Update
 __all__ = [
     "Answer",
     "Asking",
+    "Backpropagation",
+    "Bidirectional",
     "Check",
+    "CmaEs",
     "ComplexUNet",
     "CoordinateSearch",
     "Correct",
     "Correlation",
     "CrossEntropy",
     "Dat",
+    "Dfa",
     "ErrorNetworks",
     "Examples",
     "FiniteDifferences",
+    "Genetic",
     "Limits",
     "LockIn",
     "Method",
     "MultiplexedGradientDescent",
     "Paired",
     "ParameterShift",
+    "Passage",
     "Pat",
+    "Pepg",
+    "Phyll",
     "Plateaus",
     "Problem",
     "Query",
@@ -61,6 +76,7 @@ __all__ = [
     "Stepped",
     "Steps",
     "TimeSteps",
+    "Traversal",
     "Tuner",
     "TuningPlan",
     "TuningStep",
