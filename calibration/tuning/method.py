@@ -1,5 +1,6 @@
 """The `Method` seam: one way to tune a chip in situ, by asking and being told."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
@@ -97,6 +98,12 @@ class Answer:
     def loss(self) -> float:
         """Mean loss."""
         return float(self.losses.mean())
+
+    def placed(self, values: Tensor) -> Tensor:
+        """Values of the usable samples at their places among all, (samples,), nan elsewhere: for pairs."""
+        whole = torch.full((len(self.reading.usable),), math.nan, dtype=torch.float64)
+        whole[self.reading.usable] = values
+        return whole
 
 
 @dataclass(frozen=True, eq=False)

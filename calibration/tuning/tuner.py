@@ -18,7 +18,7 @@ from calibration.errors import (
     PlanError,
     ReadingFailed,
 )
-from calibration.tuning.method import Answer, Method, ProbeQuery, Problem, State, Stepped
+from calibration.tuning.method import Method, ProbeQuery, Problem, State, Stepped
 from calibration.tuning.paired import Paired, compared
 
 
@@ -334,7 +334,7 @@ class Tuner:
             answer = ProbeQuery(theta, rows).take(self.problem, self.device)
         finally:
             self._spent += self.device.cost.readings - before
-        return _spread(answer, answer.losses), _spread(answer, answer.scores)
+        return answer.placed(answer.losses), answer.placed(answer.scores)
 
 
 @dataclass(frozen=True, eq=False)
@@ -355,10 +355,3 @@ class _Probed:
     @property
     def score(self) -> float:
         return float(self.scores.nanmean())
-
-
-def _spread(answer: Answer, values: Tensor) -> Tensor:
-    """Values of the usable samples at their places among all, nan elsewhere."""
-    whole = torch.full((len(answer.reading.usable),), math.nan, dtype=torch.float64)
-    whole[answer.reading.usable] = values
-    return whole
