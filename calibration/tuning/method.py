@@ -99,28 +99,22 @@ class Answer:
         """Mean loss."""
         return float(self.losses.mean())
 
-    @property
-    def placed(self) -> Tensor:
-        """The losses of all samples, nan where one is not usable, (samples,)."""
-        return placed(self, self.losses)
+    def placed(self, values: Tensor) -> Tensor:
+        """Values of the usable samples at their places among all, (samples,), nan elsewhere: for pairs."""
+        whole = torch.full((len(self.reading.usable),), math.nan, dtype=torch.float64)
+        whole[self.reading.usable] = values
+        return whole
 
     def minus(self, other: "Answer") -> float:
         """Mean loss less that of `other` for the same examples, of the samples that are usable in both.
 
         Raises ReadingFailed where no sample is.
         """
-        differences = self.placed - other.placed
+        differences = self.placed(self.losses) - other.placed(other.losses)
         differences = differences[torch.isfinite(differences)]
         if not len(differences):
             raise ReadingFailed("no sample of two readings is usable in both; look at ranges and limits")
         return float(differences.mean())
-
-
-def placed(answer: Answer, values: Tensor) -> Tensor:
-    """Values of an answer's usable samples at their places among all, nan elsewhere."""
-    whole = torch.full((len(answer.reading.usable),), math.nan, dtype=torch.float64)
-    whole[answer.reading.usable] = values
-    return whole
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from calibration.errors import (
     PlanError,
     ReadingFailed,
 )
-from calibration.tuning.method import Method, ProbeQuery, Problem, State, Stepped, placed
+from calibration.tuning.method import Method, ProbeQuery, Problem, State, Stepped
 from calibration.tuning.paired import Paired, compared
 
 
@@ -334,7 +334,7 @@ class Tuner:
             answer = ProbeQuery(theta, rows).take(self.problem, self.device)
         finally:
             self._spent += self.device.cost.readings - before
-        return answer.placed, placed(answer, answer.scores)
+        return answer.placed(answer.losses), answer.placed(answer.scores)
 
 
 @dataclass(frozen=True, eq=False)
