@@ -17,7 +17,7 @@ NetworkModel = TypeVar("NetworkModel", bound=Model)
 class EmulatedNetwork(PartedDevice, Generic[NetworkModel]):
     """What the emulated networks share: inputs before controls, and layers that are parts of the same chip.
 
-    Every channel's unit is 1: fields and powers are relative to the unit power, phases are in rad. With
+    Every input and control has the unit 1: fields are relative to the unit power, phases are in rad. With
     `with_inputs` any channel can be fast. A layer takes inputs of its own and holds its share of the network's
     controls: setting them there sets them here. All readings are counted on the network.
 
