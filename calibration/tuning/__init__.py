@@ -8,10 +8,13 @@ tuner.best                                             on the device when the lo
 """
 
 from calibration.tuning.asking import Asking, Reading, TimeSteps
+from calibration.tuning.dat import Dat
 from calibration.tuning.limits import Limits
 from calibration.tuning.losses import Correct, CrossEntropy, share_fidelity, share_infidelity, squared_error
 from calibration.tuning.method import Answer, Method, Problem, Query, State, Stepped, Steps
 from calibration.tuning.paired import Paired, compared
+from calibration.tuning.pat import Pat
+from calibration.tuning.sepn import ComplexUNet, ErrorNetworks, RealNetwork
 from calibration.tuning.spsa import Spsa
 from calibration.tuning.task import Examples, TuningTask
 from calibration.tuning.tuner import Check, Snapshot, Tuner, TuningPlan, TuningStep
@@ -21,15 +24,20 @@ __all__ = [
     "Answer",
     "Asking",
     "Check",
+    "ComplexUNet",
     "Correct",
     "CrossEntropy",
+    "Dat",
+    "ErrorNetworks",
     "Examples",
     "Limits",
     "Method",
     "Paired",
+    "Pat",
     "Problem",
     "Query",
     "Reading",
+    "RealNetwork",
     "Snapshot",
     "Spsa",
     "State",

@@ -60,3 +60,8 @@ class Update:
         state = optimizer.state[parameter]
         after = {name: state[name].numpy().copy() for name in _MEMORY[self.rule]}
         return parameter.detach().numpy().copy(), after
+
+
+def halved(passed: float, every: float) -> float:
+    """The factor of a rate that is halved after each stretch `every` of what has `passed`; 0 for never."""
+    return 1.0 if every == 0.0 else float(0.5 ** (passed // every))
