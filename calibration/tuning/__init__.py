@@ -8,6 +8,7 @@ tuner.best                                             on the device when the lo
 """
 
 from calibration.tuning.asking import Asking, Reading, TimeSteps
+from calibration.tuning.comparison import Contender, Trial, compare
 from calibration.tuning.dat import Dat
 from calibration.tuning.limits import Limits
 from calibration.tuning.losses import Correct, CrossEntropy, share_fidelity, share_infidelity, squared_error
@@ -16,6 +17,7 @@ from calibration.tuning.paired import Paired, compared
 from calibration.tuning.pat import Pat
 from calibration.tuning.sepn import ComplexUNet, ErrorNetworks, RealNetwork
 from calibration.tuning.spsa import Spsa
+from calibration.tuning.study import Band, Recommendation, Row, Run, Study
 from calibration.tuning.task import Examples, TuningTask
 from calibration.tuning.tuner import Check, Snapshot, Tuner, TuningPlan, TuningStep
 from calibration.tuning.updates import Update
@@ -23,8 +25,10 @@ from calibration.tuning.updates import Update
 __all__ = [
     "Answer",
     "Asking",
+    "Band",
     "Check",
     "ComplexUNet",
+    "Contender",
     "Correct",
     "CrossEntropy",
     "Dat",
@@ -38,17 +42,23 @@ __all__ = [
     "Query",
     "Reading",
     "RealNetwork",
+    "Recommendation",
+    "Row",
+    "Run",
     "Snapshot",
     "Spsa",
     "State",
     "Stepped",
     "Steps",
+    "Study",
     "TimeSteps",
+    "Trial",
     "Tuner",
     "TuningPlan",
     "TuningStep",
     "TuningTask",
     "Update",
+    "compare",
     "compared",
     "share_fidelity",
     "share_infidelity",
