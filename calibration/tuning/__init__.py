@@ -11,6 +11,7 @@ from calibration.tuning.asking import Asking, Reading, TimeSteps
 from calibration.tuning.backpropagation import Backpropagation
 from calibration.tuning.bidirectional import Bidirectional, Passage, Traversal
 from calibration.tuning.cma_es import CmaEs
+from calibration.tuning.comparison import Contender, Trial, compare
 from calibration.tuning.coordinate_search import CoordinateSearch
 from calibration.tuning.current_losses import Correlation, RightSide, SoftMargin, tuning_task
 from calibration.tuning.dat import Dat
@@ -31,6 +32,7 @@ from calibration.tuning.physical_local import Phyll
 from calibration.tuning.plateaus import Plateaus
 from calibration.tuning.sepn import ComplexUNet, ErrorNetworks, RealNetwork
 from calibration.tuning.spsa import Spsa
+from calibration.tuning.study import Band, Recommendation, Row, Run, Study
 from calibration.tuning.task import Examples, TuningTask
 from calibration.tuning.tuner import Check, Snapshot, Tuner, TuningPlan, TuningStep
 from calibration.tuning.updates import Update
@@ -39,10 +41,12 @@ __all__ = [
     "Answer",
     "Asking",
     "Backpropagation",
+    "Band",
     "Bidirectional",
     "Check",
     "CmaEs",
     "ComplexUNet",
+    "Contender",
     "CoordinateSearch",
     "Correct",
     "Correlation",
@@ -68,20 +72,26 @@ __all__ = [
     "Query",
     "Reading",
     "RealNetwork",
+    "Recommendation",
     "RightSide",
+    "Row",
+    "Run",
     "Snapshot",
     "SoftMargin",
     "Spsa",
     "State",
     "Stepped",
     "Steps",
+    "Study",
     "TimeSteps",
     "Traversal",
+    "Trial",
     "Tuner",
     "TuningPlan",
     "TuningStep",
     "TuningTask",
     "Update",
+    "compare",
     "compared",
     "dopant_problem",
     "model_of",

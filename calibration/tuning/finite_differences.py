@@ -110,7 +110,7 @@ class FiniteDifferences(Method):
 
     def _next(self, apart: float, base: Answer, again: Answer, second: Sequence[float]) -> float:
         """h for the next step, of the noise between two readings and of second differences at the present one."""
-        repeated = again.placed - base.placed
+        repeated = again.placed(again.losses) - base.placed(base.losses)
         repeated = repeated[torch.isfinite(repeated)]
         noise = float(repeated.square().mean() / (2.0 * len(repeated))) if len(repeated) else 0.0
         # of a second difference against one base: noise of both ends, and twice that of the base

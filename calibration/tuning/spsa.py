@@ -63,14 +63,14 @@ class Spsa(Method):
             above = yield Query(centre + apart * signs, rows)
             below = yield Query(centre - apart * signs, rows)
             gradient += above.minus(below) / (2.0 * apart * self.directions) * signs
-            losses += [above.placed, below.placed]
+            losses += [above.placed(above.losses), below.placed(below.losses)]
         fall = ((1.0 + self.stability) / (number + 1.0 + self.stability)) ** 0.602
         theta, memory = self.update.apply(state.theta, gradient, state.memory, fall)
         before = sum(losses[1:], start=losses[0]) / len(losses)
         figures = {"gradient": float(np.linalg.norm(gradient))}
         if self.blocking:
             behind = yield Query(theta, rows)
-            blocked = compared(behind.placed, before, 0.05).worse
+            blocked = compared(behind.placed(behind.losses), before, 0.05).worse
             figures["blocked"] = float(blocked)
             if blocked:
                 # what led astray is forgotten as well

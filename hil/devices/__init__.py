@@ -2,6 +2,7 @@
 
 from hil.devices.emulated import EmulatedDevice
 from hil.devices.emulated_bidirectional_network import EmulatedBidirectionalNetwork
+from hil.devices.emulated_diffractive import EmulatedDiffractive
 from hil.devices.emulated_dopant_network import EmulatedDopantNetwork
 from hil.devices.emulated_mesh import EmulatedMesh
 from hil.devices.emulated_mesh_network import EmulatedMeshNetwork
@@ -11,6 +12,7 @@ from hil.devices.replayed import ReplayedDevice
 __all__ = [
     "EmulatedBidirectionalNetwork",
     "EmulatedDevice",
+    "EmulatedDiffractive",
     "EmulatedDopantNetwork",
     "EmulatedMesh",
     "EmulatedMeshNetwork",
