@@ -8,10 +8,12 @@ tuner.best                                             on the device when the lo
 """
 
 from calibration.tuning.asking import Asking, Reading, TimeSteps
+from calibration.tuning.keeping import Keeper, KeepingPlan, Look, Retuning, Rung
 from calibration.tuning.limits import Limits
 from calibration.tuning.losses import Correct, CrossEntropy, share_fidelity, share_infidelity, squared_error
 from calibration.tuning.method import Answer, Method, Problem, Query, State, Stepped, Steps
 from calibration.tuning.paired import Paired, compared
+from calibration.tuning.readout import CorrectedReadout, ReadoutChange
 from calibration.tuning.spsa import Spsa
 from calibration.tuning.task import Examples, TuningTask
 from calibration.tuning.tuner import Check, Snapshot, Tuner, TuningPlan, TuningStep
@@ -22,14 +24,21 @@ __all__ = [
     "Asking",
     "Check",
     "Correct",
+    "CorrectedReadout",
     "CrossEntropy",
     "Examples",
+    "Keeper",
+    "KeepingPlan",
     "Limits",
+    "Look",
     "Method",
     "Paired",
     "Problem",
     "Query",
     "Reading",
+    "ReadoutChange",
+    "Retuning",
+    "Rung",
     "Snapshot",
     "Spsa",
     "State",
