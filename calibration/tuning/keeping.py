@@ -203,6 +203,7 @@ class Keeper:
         self._tuner: Tuner | None = None
         self._tuned: Snapshot | None = None  # a re-tuning to go on with
         self._reference: _Seen | None = None
+        self._last: _Seen | None = None
         if resume is None:
             problem.check(device)
             self._start = self._best = problem.limits.controls(problem.limits.theta(start))
@@ -311,9 +312,10 @@ class Keeper:
 
     def _look(self, retuning: Retuning | None = None) -> Look:
         """Look, and judge; a look that comes to nothing says so."""
+        self._last = None
         try:
             with self._driven():
-                seen = self._see()
+                seen = self._last = self._see()
         except (ReadingFailed, NotFinite):
             failed = Look(self._time_s, self._spent, "failed", math.nan, math.nan)
             recent = [*self.looks, failed][-self.plan.failures :]
@@ -393,7 +395,7 @@ class Keeper:
                 break
             if self._begun is None:
                 self._begun = self._begin(rung.method.name if rung else READOUT)
-            failed, undo = "", self._readout
+            failed, undo, before = "", self._readout, None
             try:
                 if rung is None:
                     before = self._reread()
@@ -409,7 +411,7 @@ class Keeper:
             )
             self._begun = self._tuner = self._tuned = None
             look = self._look(took)
-            if rung is None and not failed and not look.loss < before:
+            if before is not None and not self._better_than(before):
                 self._readout = undo
             self._rung = None if look.verdict == "within" else self._rung + 1
             yield look
@@ -421,8 +423,13 @@ class Keeper:
             name, self._time_s, self._spent, self._chip_s, last.loss, math.nan, last.score, math.nan
         )
 
-    def _reread(self) -> float:
-        """Take off what gain and offset of the outputs have become; the mean loss before."""
+    def _better_than(self, before: _Seen) -> bool:
+        """Whether the last look reads better, beyond doubt."""
+        last = self._last
+        return last is not None and compared(last.losses, before.losses, self.plan.significance).better
+
+    def _reread(self) -> _Seen:
+        """Take off what gain and offset of the outputs have become; what was read with it still in."""
         with self._driven():
             seen = self._see()
         change = ReadoutChange.between(self._known_reference.outputs.numpy(), seen.outputs.numpy())
@@ -431,7 +438,7 @@ class Keeper:
                 "gain and offset cannot be told from so few points, or hardly anything is left of them"
             )
         self._readout = self._readout.after(change)
-        return seen.loss
+        return seen
 
     def _retune(self, rung: Rung) -> Iterator[TuningStep]:
         """A method at work, from the best parameters on, or from where it was interrupted."""
