@@ -58,7 +58,7 @@ class KeepingPlan:
     duration_s: float
     tolerance: float
     watch: Literal["score", "loss"] = "score"
-    significance: float = 0.01
+    significance: float = 0.05
     passes: int = 1
     readout: bool = False
     readings: int | None = None
@@ -74,7 +74,7 @@ class KeepingPlan:
         if not 0.0 <= self.tolerance < math.inf:
             raise PlanError(f"tolerance {self.tolerance}: a number, not negative")
         if not 0.0 < self.significance < 0.5:
-            raise PlanError(f"significance {self.significance}: above 0 and below 0.5, such as 0.01")
+            raise PlanError(f"significance {self.significance}: above 0 and below 0.5, such as 0.05")
         if self.passes < 1 or self.failures < 1:
             raise PlanError(f"passes {self.passes}, failures {self.failures}: at least 1 each")
         if self.watch not in ("score", "loss"):
@@ -159,8 +159,8 @@ class Keeper:
     At every `every_s` of the device's time the probe set is read and compared, sample by sample, with what was read at
     the start. The chip is out of its tolerance when what is watched has fallen by more than the tolerance, and fallen
     beyond doubt. Then the ladder is climbed, from the cheapest rung on, each with its own budget and followed by a
-    look, until a look is within again or no rung is left; the next look begins anew at the lowest. Whatever the rungs
-    did, the chip is judged against the start, so that it cannot get worse by small steps.
+    look, until a look reads no more than the tolerance, or no rung is left; the next look begins anew at the lowest.
+    Whatever the rungs did, the chip is judged against the start, so that it cannot get worse by small steps.
 
     Args:
         device: the chip.
@@ -328,7 +328,8 @@ class Keeper:
         else:
             change = ReadoutChange.between(reference.outputs.numpy(), seen.outputs.numpy())
         fall = self._fall(seen, reference)
-        out = fall.worse and fall.difference > self.plan.tolerance
+        # it takes certainty to begin, and the tolerance itself to be content
+        out = fall.difference > self.plan.tolerance and (fall.worse or retuning is not None)
         look = Look(
             self._time_s,
             self._spent,
