@@ -19,6 +19,7 @@ from calibration.tuning.dopant import dopant_problem, model_of
 from calibration.tuning.feedback_alignment import Dfa
 from calibration.tuning.finite_differences import FiniteDifferences
 from calibration.tuning.genetic import Genetic
+from calibration.tuning.keeping import Keeper, KeepingPlan, Look, Retuning, Rung
 from calibration.tuning.limits import Limits
 from calibration.tuning.lock_in import LockIn
 from calibration.tuning.losses import Correct, CrossEntropy, share_fidelity, share_infidelity, squared_error
@@ -30,6 +31,7 @@ from calibration.tuning.pat import Pat
 from calibration.tuning.pepg import Pepg
 from calibration.tuning.physical_local import Phyll
 from calibration.tuning.plateaus import Plateaus
+from calibration.tuning.readout import CorrectedReadout, ReadoutChange
 from calibration.tuning.sepn import ComplexUNet, ErrorNetworks, RealNetwork
 from calibration.tuning.spsa import Spsa
 from calibration.tuning.study import Band, Recommendation, Row, Run, Study
@@ -49,6 +51,7 @@ __all__ = [
     "Contender",
     "CoordinateSearch",
     "Correct",
+    "CorrectedReadout",
     "Correlation",
     "CrossEntropy",
     "Dat",
@@ -57,8 +60,11 @@ __all__ = [
     "Examples",
     "FiniteDifferences",
     "Genetic",
+    "Keeper",
+    "KeepingPlan",
     "Limits",
     "LockIn",
+    "Look",
     "Method",
     "MultiplexedGradientDescent",
     "Paired",
@@ -71,11 +77,14 @@ __all__ = [
     "Problem",
     "Query",
     "Reading",
+    "ReadoutChange",
     "RealNetwork",
     "Recommendation",
+    "Retuning",
     "RightSide",
     "Row",
     "Run",
+    "Rung",
     "Snapshot",
     "SoftMargin",
     "Spsa",

@@ -56,7 +56,7 @@ class EmulatedNetwork(PartedDevice, Generic[NetworkModel]):
             rows = np.concatenate((n + np.arange(fast), first + np.arange(slow)))
             n, first = n + fast, first + slow
             layer._part(layer._partition.electrodes, layer._native, held, rows)
-            layer._count, layer._generator = self._count, self._generator
+            layer._count, layer._idle, layer._generator = self._count, self._idle, self._generator
         self.layers = tuple(layers)
 
     def run(self, inputs: Array) -> Response:
