@@ -162,6 +162,17 @@ class Shuttered(Protocol):
         """
 
 
+@runtime_checkable
+class Waiting(Protocol):
+    """What a device offers besides where it can be left as it stands while time passes on its bench."""
+
+    def wait(self, seconds: float) -> None:
+        """Let at least this time pass with everything held and nothing of it returned; no budget is spent.
+
+        Time is the bench's own, whether that is the wall's or not.
+        """
+
+
 @dataclass(frozen=True, eq=False)
 class ChannelGroup:
     """A plain `Channels`."""

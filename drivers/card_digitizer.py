@@ -89,6 +89,14 @@ class CardDigitizer:
             self._rows = run.first(delay_s) + apart * np.arange(readings)[:, None] + np.arange(each)
             return self._averaged(run.fetch(readings * apart / rate_Hz + _ANSWER_s)[0])
 
+    def wait(self, seconds: float) -> None:
+        """Measure that long, a second at a time, and forget it."""
+        left_s = seconds
+        while left_s > 0.0:
+            delay_s = min(left_s, 1.0)
+            self.read(1, 1.0 / self._cards.fastest_reading_Hz, delay_s)
+            left_s -= delay_s
+
     def abort(self) -> None:
         """Stop waiting or measuring."""
         self._armed = None

@@ -123,6 +123,10 @@ class Chip(Instrument):
         """Play `inputs` (batch, time, n_in) in V and read the outputs; see `Partition.run`."""
         return self._device.run(inputs)
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass with everything held; see `Partition.wait`."""
+        self._device.wait(seconds)
+
     def rest(self) -> None:
         """Bring the chip to rest; the same as `safe_state`."""
         self.safe_state()

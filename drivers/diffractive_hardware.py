@@ -148,6 +148,11 @@ class DiffractiveHardware:
         with guarded(self):
             self._show(values)
 
+    def wait(self, seconds: float) -> None:
+        """Let at least this time pass by a modulator's clock; goes safe if it fails on the way."""
+        with guarded(self):
+            self.slms[0].wait(seconds)
+
     def play(self, inputs: Array, names: Sequence[str]) -> tuple[Array, Flags, Mapping[str, Array]]:
         """Show `inputs` (batch, time, n) on the named channels, sample by sample, and read (batch, time, n_out) in W.
 

@@ -186,6 +186,11 @@ class PlayedHardware:
         with guarded(self, refusals=(EnvelopeError, ShapeError)):
             self.stubbornly(partial(self.outputs.move, targets))
 
+    def wait(self, seconds: float) -> None:
+        """Let at least this time pass by the digitizer's measuring; goes safe if it fails on the way."""
+        with guarded(self):
+            self.stubbornly(partial(self.digitizer.wait, seconds))
+
     def play(self, inputs: Array, names: Sequence[str]) -> tuple[Array, Flags, Mapping[str, Array]]:
         """Play `inputs`, shape (batch, time, n) in V, on the named electrodes; the others hold.
 

@@ -19,6 +19,8 @@ _OVERLOAD_V, _NO_NUMBER = 9.9e37, 9.91e37
 """How SCPI writes infinity and no number at all (SCPI-99, volume 1, 7.2.1.5), in text and in blocks."""
 _TIMING = "TRIGger:SOURce?;DELay?;:SAMPle:SOURce?;TIMer?;:VOLTage:DC:APERture?"
 _ANSWER_s = 5.0  # an answer that needs no measurement
+_LONGEST_DELAY_s, _WAITING_APERTURE_s = 3600.0, 1e-3
+"""The longest trigger delay of the meter, and how long a reading averages that nobody wants."""
 
 
 class KeysightDigitizer:
@@ -105,6 +107,14 @@ class KeysightDigitizer:
         volts = self._fetch(readings * (aperture_s + delay_s) * 2.0 + _ANSWER_s)
         self._raise_errors("measuring")
         return volts
+
+    def wait(self, seconds: float) -> None:
+        """Take readings after long trigger delays, and forget them."""
+        left_s = seconds
+        while left_s > 0.0:
+            delay_s = min(left_s, _LONGEST_DELAY_s)
+            self.read(1, _WAITING_APERTURE_s, delay_s)
+            left_s -= delay_s
 
     def abort(self) -> None:
         """Leave the wait for the trigger or the measurement under way."""

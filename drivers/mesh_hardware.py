@@ -216,6 +216,11 @@ class MeshHardware:
         with guarded(self, refusals=(EnvelopeError, ShapeError)):
             self.stubbornly(go)
 
+    def wait(self, seconds: float) -> None:
+        """Let at least this time pass by the meters' measuring; goes safe if it fails on the way."""
+        with guarded(self):
+            self.stubbornly(partial(self.meters.wait, seconds))
+
     def play(self, inputs: Array, names: Sequence[str]) -> tuple[Array, Flags, Mapping[str, Array]]:
         """Set each sample of `inputs` (batch, time, n) in V on the named channels, let it settle, read it.
 

@@ -50,6 +50,9 @@ class ChipHardware(Protocol):
         Gives outputs (batch, time, n_out), flags (batch, time) and taps by name.
         """
 
+    def wait(self, seconds: float) -> None:
+        """Let at least this time pass on the bench's clock, everything held."""
+
     def safe_state(self) -> None:
         """Bring everything to rest in a fixed order; tries all before SafeStateError is raised."""
 
@@ -125,6 +128,16 @@ class Partition:
     def with_inputs(self, names: Sequence[str], owner: object = None) -> Self:
         """The same chip with other inputs; nothing moves. Raises ShapeError for a name it does not have."""
         return type(self)(self._hardware, self._identity, names, owner or self._owner)
+
+    def wait(self, seconds: float) -> None:
+        """Let at least this time pass on the bench's clock, by an instrument's own measuring; everything is held.
+
+        Raises ShapeError for no time, InstrumentError with the chip at rest.
+        """
+        if not 0.0 <= seconds < float("inf"):
+            raise ShapeError(f"a wait of {seconds} s: a number, not negative")
+        if seconds > 0.0:
+            self._hardware.wait(seconds)
 
     def set_controls(self, values: Array) -> None:
         """Ramp the controls, shape (n_controls,) in V, together from where they stand, and confirm.

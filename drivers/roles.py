@@ -245,5 +245,8 @@ class Digitizer(Instrument, Protocol):
     def read(self, readings: int, aperture_s: float, delay_s: float) -> Array:
         """Take readings now, one after the other, each averaged over `aperture_s` after `delay_s`."""
 
+    def wait(self, seconds: float) -> None:
+        """Let at least this time pass by its own measuring; see `PowerMeterArray.wait`."""
+
     def abort(self) -> None:
         """Stop waiting or measuring."""

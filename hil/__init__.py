@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hil.api.steps import sample as sample
     from hil.api.steps import search as search
     from hil.api.steps import verify as verify
+    from hil.api.tune import tune as tune
     from hil.imports.brainspy import import_brainspy as import_brainspy
     from hil.imports.brainspy_data import import_brainspy_data as import_brainspy_data
 
@@ -59,6 +60,7 @@ _HOME = {
     "serve": "hil.api.serve",
     "show": "hil.api.recordings",
     "station": "hil.api.lab",
+    "tune": "hil.api.tune",
     "verify": "hil.api.steps",
 }
 

@@ -9,8 +9,8 @@ class Progress(Protocol):
     def start(self, title: str, total: int, done: int = 0) -> None:
         """A stretch of `total` units begins, `done` of them from an earlier attempt."""
 
-    def advance(self, note: str = "") -> None:
-        """One more unit is done; `note` says how it went."""
+    def advance(self, note: str = "", by: int = 1) -> None:
+        """`by` more units are done; `note` says how it went."""
 
     def finish(self) -> None:
         """The stretch is over."""
@@ -25,7 +25,7 @@ class Silent:
     def start(self, title: str, total: int, done: int = 0) -> None:
         """See `Progress`."""
 
-    def advance(self, note: str = "") -> None:
+    def advance(self, note: str = "", by: int = 1) -> None:
         """See `Progress`."""
 
     def finish(self) -> None:

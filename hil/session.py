@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import yaml
+from pydantic import BaseModel
 
-from hil.config.bench import RackFile, load_chip_bench
-from hil.config.experiment_file import EXPERIMENT, FORMATS, ExperimentBase, format_of
+from hil.config.bench import load_chip_bench
+from hil.config.experiment_file import COMMANDS, EXPERIMENT, FORMATS, ExperimentBase, format_of
 from hil.config.visa_library import absolute
 from hil.config.yaml_file import load
 from hil.errors import NotARun, RunError, StepError, Unwritable
@@ -23,7 +24,8 @@ from hil.traffic import TrafficLog
 from simulators.yaml_source import YamlSource
 
 Experiment = TypeVar("Experiment", bound=ExperimentBase)
-Bench = TypeVar("Bench", bound=RackFile)
+Bench = TypeVar("Bench", bound=BaseModel)
+"""A bench file, or what takes its place."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,12 @@ class Kind(Generic[Experiment, Bench]):
     bench: type[Bench]
     check: Callable[[Experiment, Bench, Path], None]
     missed: Callable[[Experiment, Mapping[str, Any]], tuple[str, ...]]
+
+    def load_bench(self, path: Path, *, emulated: bool = True) -> Bench:
+        """Read the bench file at `path`; where it is not to be connected, what it emulates need not be there."""
+        return (
+            cast(Bench, load_chip_bench(path, cast(Any, self.bench))) if emulated else load(path, self.bench)
+        )
 
 
 class Session(Generic[Experiment, Bench]):
@@ -104,7 +112,7 @@ class Session(Generic[Experiment, Bench]):
             self.progress.finish()
             # what the files ask for, or what is missing, does not come right by going on
             if isinstance(error, OSError) or not isinstance(error, Exception):
-                command = f"hil calibrate {shlex.quote(str(self.folder))}"
+                command = f"hil {COMMANDS[self.kind.format]} {shlex.quote(str(self.folder))}"
                 error.add_note(f"the run is whole and can be resumed: {command}")
             raise
 
@@ -162,7 +170,7 @@ def open_session(
     check_kind(kind, path, path)
     experiment = load(path, kind.experiment)
     bench_path = (path.parent / experiment.bench).resolve()
-    bench = load_chip_bench(bench_path, kind.bench)
+    bench = kind.load_bench(bench_path)
     kind.check(experiment, bench, path)
     runs = beside or path.parent / experiment.runs
     with (
@@ -170,7 +178,7 @@ def open_session(
         Interrupts() as interrupts,
     ):
         copy = store.folder / "bench.yaml"  # says the same, whatever folder it is read from
-        yield Session(kind, store, experiment, load(copy, kind.bench), copy, shown, interrupts)
+        yield Session(kind, store, experiment, kind.load_bench(copy, emulated=False), copy, shown, interrupts)
 
 
 def check_kind(kind: Kind[Any, Any], target: Path, file: Path) -> None:
@@ -179,7 +187,7 @@ def check_kind(kind: Kind[Any, Any], target: Path, file: Path) -> None:
     if found != kind.format and found in FORMATS:
         raise StepError(
             f"{target} is for {FORMATS[found]}, and this command for {FORMATS[kind.format]}; "
-            "run: hil calibrate"
+            f"run: hil {COMMANDS[found]}"
         )
 
 
@@ -218,7 +226,7 @@ def _standing_alone(bench_path: Path) -> str:
         replaced.append((file, str((bench_path.parent / str(file.value)).resolve())))
     named = [
         ("station", "instruments", name, "init", "visalib")
-        for name in source.values["station"]["instruments"]
+        for name in source.values.get("station", {}).get("instruments", {})
     ]
     for visa in (source.node(where) for where in (("visa",), *named)):
         if visa is not None:
@@ -241,7 +249,8 @@ def _resumed(
     experiment = load(store.folder / EXPERIMENT, kind.experiment)
     # the chip in the emulator, if any, is wanted only by what connects to it
     copy = store.folder / "bench.yaml"
-    return Session(kind, store, experiment, load(copy, kind.bench), copy, progress, interrupts)
+    bench = kind.load_bench(copy, emulated=False)
+    return Session(kind, store, experiment, bench, copy, progress, interrupts)
 
 
 def _folder(runs: Path, name: str) -> Path:

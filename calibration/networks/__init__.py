@@ -7,6 +7,13 @@ device.set_controls(deploy(wanted, twin).phases.numpy())         matrices to pha
 right = accuracy(torch.as_tensor(device.run(images).outputs[0]), labels)
 """
 
+from calibration.networks.aware import (
+    Quantiser,
+    noisy_controls,
+    noisy_layers,
+    noisy_outputs,
+    quantised_controls,
+)
 from calibration.networks.deployment import Deployment, deploy
 from calibration.networks.network_calibration import NetworkCalibration, NetworkPlan, calibrate_network
 from calibration.networks.screens import ScreenPlan, ScreenReadings, fit_screens, read_screens
@@ -17,13 +24,18 @@ __all__ = [
     "Deployment",
     "NetworkCalibration",
     "NetworkPlan",
+    "Quantiser",
     "ScreenPlan",
     "ScreenReadings",
     "accuracy",
     "calibrate_network",
     "deploy",
     "fit_screens",
+    "noisy_controls",
+    "noisy_layers",
+    "noisy_outputs",
     "power_scores",
+    "quantised_controls",
     "read_screens",
     "train_classifier",
 ]

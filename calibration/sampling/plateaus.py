@@ -1,16 +1,14 @@
 """Plateaus at scrambled-Sobol points, joined by slopes."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
-import numpy as np
 from scipy.stats import qmc
 
 from calibration.device import Array, Channels
-from calibration.errors import PlanError
+from calibration.sampling.holding import Holding
 from calibration.sampling.plan import (
     Mask,
     Stream,
@@ -18,7 +16,6 @@ from calibration.sampling.plan import (
     checked_index,
     from_unit_cube,
     generator,
-    require_fraction,
     require_positive,
 )
 
@@ -52,29 +49,33 @@ class SobolPlateaus:
         require_positive("batches", self.batches)
         require_positive("points_per_batch", self.points_per_batch)
         require_positive("plateau_samples", self.plateau_samples)
-        require_fraction("slew_fraction", self.slew_fraction)
-        if self.settling_samples >= self.plateau_samples:
-            raise PlanError(
-                f"plateau_samples is {self.plateau_samples}, but settling takes {self.settling_samples} of "
-                f"them at {self.sample_rate_Hz:g} samples/s: give at least {self.settling_samples + 1}"
-            )
+        _ = self._holding  # that a plateau settles is known at once
 
     @cached_property
+    def _holding(self) -> Holding:
+        return Holding.within(
+            self.channels,
+            self.sample_rate_Hz,
+            plateau=self.plateau_samples,
+            settling_s=self.channels.settling_s if self.settling_s is None else self.settling_s,
+            span=self.channels.high - self.channels.low,
+            slew_fraction=self.slew_fraction,
+        )
+
+    @property
     def settling_samples(self) -> int:
         """Samples at the start of each plateau that are not settled."""
-        settling_s = self.channels.settling_s if self.settling_s is None else self.settling_s
-        return math.ceil(settling_s * self.sample_rate_Hz * (1 - 1e-12))
+        return self._holding.settling
 
-    @cached_property
+    @property
     def slope_samples(self) -> int:
-        """Samples between two plateaus; a slope has one step more than it has samples."""
-        span_s = (self.channels.high - self.channels.low) / (self.slew_fraction * self.channels.max_slew)
-        return max(0, math.ceil(span_s.max() * self.sample_rate_Hz) - 1)
+        """Samples between two plateaus."""
+        return self._holding.slope
 
     @property
     def samples_per_batch(self) -> int:
         """Plateaus and the slopes between them."""
-        return self.points_per_batch * self.plateau_samples + (self.points_per_batch - 1) * self.slope_samples
+        return self._holding.samples(self.points_per_batch)
 
     def points(self, k: int) -> Array:
         """The plateaus of batch k, shape (points_per_batch, n_in)."""
@@ -88,19 +89,12 @@ class SobolPlateaus:
 
     def stimulus(self, k: int) -> Array:
         """Batch k, shape (time, n_in); PlanError unless 0 <= k < batches."""
-        points = self.points(k)
-        period = self.plateau_samples + self.slope_samples
-        start = np.arange(self.points_per_batch) * period
-        knots = np.column_stack([start, start + self.plateau_samples - 1]).ravel()
-        held = np.repeat(points, 2, axis=0)
-        samples = np.arange(self.samples_per_batch)
-        return np.column_stack([np.interp(samples, knots, column) for column in held.T])
+        return self._holding.waveform(self.points(k))
 
     def useful(self, k: int) -> Mask:
         """Settled samples of the plateaus, shape (time,)."""
         checked_index(k, self.batches)
-        within = np.arange(self.samples_per_batch) % (self.plateau_samples + self.slope_samples)
-        return (within >= self.settling_samples) & (within < self.plateau_samples)
+        return self._holding.owners(self.points_per_batch) >= 0
 
     def is_reference(self, k: int) -> bool:
         """Never: see `ReferencePlan`."""

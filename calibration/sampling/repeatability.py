@@ -156,6 +156,33 @@ def repeatability(
     not good in one repeat is left out of all. Raises ShapeError for shapes that do not fit, NotEnoughData for
     fewer than two repeats or eight good samples.
     """
+    outputs, times_s = _used(outputs, times_s, good)
+    repeats, samples, _ = outputs.shape
+    mean = outputs.mean(axis=0)
+    found, residual = _drift(outputs, times_s, mean)
+    freedom = _freedom(repeats, samples)
+    order = np.argsort(times_s, kind="stable")
+    steps = np.diff(outputs[order], axis=0)
+    return Repeatability(
+        repeats=repeats,
+        samples=samples,
+        repeatability=np.sqrt((residual**2).sum(axis=(0, 1)) / freedom),
+        with_drift=np.sqrt(outputs.var(axis=0, ddof=1).mean(axis=0)),
+        short_term=np.sqrt((steps**2).mean(axis=(0, 1)) / 2),
+        change=_change(outputs[order], steps),
+        drift=found,
+        noise=_noise(mean, residual * np.sqrt(repeats * samples / freedom), bins),
+    )
+
+
+def drift(outputs: Array, times_s: Array, good: npt.NDArray[np.bool_] | None = None) -> Drift:
+    """The drift alone, without the noise model's fit; see `repeatability`."""
+    outputs, times_s = _used(outputs, times_s, good)
+    return _drift(outputs, times_s, outputs.mean(axis=0))[0]
+
+
+def _used(outputs: Array, times_s: Array, good: npt.NDArray[np.bool_] | None) -> tuple[Array, Array]:
+    """The samples that are good in every repeat, (n_ref, samples, n_out), and the repeats' times."""
     outputs, times_s = np.asarray(outputs, dtype=float), np.asarray(times_s, dtype=float)
     if outputs.ndim != 3 or times_s.shape != outputs.shape[:1]:
         raise ShapeError(
@@ -173,31 +200,27 @@ def repeatability(
             f"{repeats} repeats with {samples} samples good in all of them: "
             f"repeatability needs at least 2 repeats and {MIN_SAMPLES} samples"
         )
-    outputs = outputs[:, kept]
-    mean = outputs.mean(axis=0)
+    return outputs[:, kept], times_s
+
+
+def _drift(outputs: Array, times_s: Array, mean: Array) -> tuple[Drift, Array]:
+    """The drift, and what gain and offset leave of each sample."""
     gain, offset, residual, gain_error, offset_error = _lines(outputs, mean)
-    # The mean takes one repeat's worth of freedom, gain and offset two samples' worth.
-    freedom = (repeats - 1) * (samples - 2)
-    drift = Drift(
+    repeats, samples, _ = outputs.shape
+    found = Drift(
         times_s=times_s,
         gain=gain,
         offset=offset,
-        residual=np.sqrt((residual**2).sum(axis=1) * repeats / freedom),
+        residual=np.sqrt((residual**2).sum(axis=1) * repeats / _freedom(repeats, samples)),
         gain_rate=_rate(times_s, gain, gain_error),
         offset_rate=_rate(times_s, offset, offset_error),
     )
-    order = np.argsort(times_s, kind="stable")
-    steps = np.diff(outputs[order], axis=0)
-    return Repeatability(
-        repeats=repeats,
-        samples=samples,
-        repeatability=np.sqrt((residual**2).sum(axis=(0, 1)) / freedom),
-        with_drift=np.sqrt(outputs.var(axis=0, ddof=1).mean(axis=0)),
-        short_term=np.sqrt((steps**2).mean(axis=(0, 1)) / 2),
-        change=_change(outputs[order], steps),
-        drift=drift,
-        noise=_noise(mean, residual * np.sqrt(repeats * samples / freedom), bins),
-    )
+    return found, residual
+
+
+def _freedom(repeats: int, samples: int) -> int:
+    """The mean takes one repeat's worth of freedom, gain and offset two samples' worth."""
+    return (repeats - 1) * (samples - 2)
 
 
 def _lines(outputs: Array, mean: Array) -> tuple[Array, Array, Array, Array, Array]:

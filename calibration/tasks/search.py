@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from calibration.device import Array
-from calibration.errors import PlanError
+from calibration.errors import PlanError, ShapeError
 from calibration.surrogate.network import SurrogateNetwork
 from calibration.tasks.task import Task
 from calibration.tasks.threshold import Polarity, Thresholds, best_threshold, best_thresholds
@@ -84,6 +84,12 @@ class Solution:
     margin_A: float
     accuracy: float
     restart: int
+
+    def voltages(self, controls: Sequence[str]) -> Array:
+        """The controls' voltages in the order of `controls`; ShapeError where these are others."""
+        if set(controls) != set(self.controls):
+            raise ShapeError(f"the solution sets {sorted(self.controls)}, the device has {sorted(controls)}")
+        return self.controls_V[[self.controls.index(name) for name in controls]]
 
     def as_dict(self) -> dict[str, Any]:
         """The solution as plain numbers, for JSON."""

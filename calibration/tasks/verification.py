@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from calibration.device import Array, Channels, Device, Measured
 from calibration.errors import NotEnoughData, PlanError, ShapeError
+from calibration.sampling.holding import Holding
 from calibration.tasks.search import Solution
 from calibration.tasks.task import Task
 from calibration.tasks.threshold import Polarity, Threshold, best_threshold
@@ -134,37 +135,22 @@ def plan_plateaus(
     points outside the channels' ranges, and where settling leaves no reading of a plateau.
     """
     task.check_range(inputs.names, inputs.low, inputs.high)
-    length = round(plateau_s * sample_rate_Hz)
-    settling = math.ceil(round(settling_s * sample_rate_Hz, 6))
-    if length - settling < 1:
-        raise PlanError(
-            f"a plateau of {plateau_s:g} s is {length} samples at {sample_rate_Hz:g} Hz, and settling takes "
-            f"{settling} of them; lengthen the plateau"
-        )
     if repeats < 2:
         raise PlanError(f"{repeats} repeats show no repeatability; ask for 2 or more")
-    if not 0.0 < slew_fraction <= 1.0:
-        raise PlanError(f"slew_fraction {slew_fraction}: a share of the slew limit, above 0 and up to 1")
-    largest = np.ptp(task.points, axis=0)
-    seconds = float(np.max(largest / (slew_fraction * inputs.max_slew), initial=0.0))
-    # A slope of k samples between plateaus spans k + 1 steps.
-    slope = max(0, math.ceil(round(seconds * sample_rate_Hz, 6)) - 1)
-    rise = (np.arange(1, slope + 1) / (slope + 1))[:, None]
-    stay = np.full(slope, -1)
-    waves, owners = [], []
-    for _ in range(repeats):
-        order = rng.permutation(len(task))
-        wave, owner = [], []
-        for place, k in enumerate(order.tolist()):
-            if place:
-                before = task.points[order[place - 1]]
-                wave.append(before + rise * (task.points[k] - before))
-                owner.append(stay)
-            wave.append(np.repeat(task.points[k][None], length, axis=0))
-            owner.append(np.where(np.arange(length) < settling, -1, k))
-        waves.append(np.concatenate(wave))
-        owners.append(np.concatenate(owner))
-    return PlateauPlan(np.stack(waves), np.stack(owners))
+    holding = Holding.within(
+        inputs,
+        sample_rate_Hz,
+        plateau=round(plateau_s * sample_rate_Hz),
+        settling_s=settling_s,
+        span=np.ptp(task.points, axis=0),
+        slew_fraction=slew_fraction,
+    )
+    owners = holding.owners(len(task))
+    orders = [rng.permutation(len(task)) for _ in range(repeats)]
+    return PlateauPlan(
+        np.stack([holding.waveform(task.points[order]) for order in orders]),
+        np.stack([np.where(owners < 0, -1, order[owners]) for order in orders]),
+    )
 
 
 def verify(
@@ -188,10 +174,7 @@ def verify(
     chip = device.with_inputs(solution.inputs)
     if chip.inputs.names != solution.inputs:
         raise ShapeError(f"the solution drives {solution.inputs}, the device offers {chip.inputs.names}")
-    if set(chip.controls.names) != set(solution.controls):
-        raise ShapeError(
-            f"the solution sets {sorted(solution.controls)}, the device has {sorted(chip.controls.names)}"
-        )
+    voltages = solution.voltages(chip.controls.names)
     if solution.predicted_A.shape != task.labels.shape:
         raise ShapeError(
             f"the solution of {solution.task} predicts {solution.predicted_A.size} points, not {len(task)}"
@@ -206,8 +189,7 @@ def verify(
         rng=rng,
         slew_fraction=slew_fraction,
     )
-    voltages = dict(zip(solution.controls, solution.controls_V, strict=True))
-    chip.set_controls(np.array([voltages[name] for name in chip.controls.names]))
+    chip.set_controls(voltages)
     return judge(chip.run(plan.inputs_V), plan, solution, task, acceptance or Acceptance())
 
 

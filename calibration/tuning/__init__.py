@@ -8,11 +8,33 @@ tuner.best                                             on the device when the lo
 """
 
 from calibration.tuning.asking import Asking, Reading, TimeSteps
+from calibration.tuning.backpropagation import Backpropagation
+from calibration.tuning.bidirectional import Bidirectional, Passage, Traversal
+from calibration.tuning.cma_es import CmaEs
+from calibration.tuning.comparison import Contender, Trial, compare
+from calibration.tuning.coordinate_search import CoordinateSearch
+from calibration.tuning.current_losses import Correlation, RightSide, SoftMargin, tuning_task
+from calibration.tuning.dat import Dat
+from calibration.tuning.dopant import dopant_problem, model_of
+from calibration.tuning.feedback_alignment import Dfa
+from calibration.tuning.finite_differences import FiniteDifferences
+from calibration.tuning.genetic import Genetic
+from calibration.tuning.keeping import Keeper, KeepingPlan, Look, Retuning, Rung
 from calibration.tuning.limits import Limits
+from calibration.tuning.lock_in import LockIn
 from calibration.tuning.losses import Correct, CrossEntropy, share_fidelity, share_infidelity, squared_error
 from calibration.tuning.method import Answer, Method, Problem, Query, State, Stepped, Steps
+from calibration.tuning.multiplexed import MultiplexedGradientDescent
 from calibration.tuning.paired import Paired, compared
+from calibration.tuning.parameter_shift import ParameterShift
+from calibration.tuning.pat import Pat
+from calibration.tuning.pepg import Pepg
+from calibration.tuning.physical_local import Phyll
+from calibration.tuning.plateaus import Plateaus
+from calibration.tuning.readout import CorrectedReadout, ReadoutChange
+from calibration.tuning.sepn import ComplexUNet, ErrorNetworks, RealNetwork
 from calibration.tuning.spsa import Spsa
+from calibration.tuning.study import Band, Recommendation, Row, Run, Study
 from calibration.tuning.task import Examples, TuningTask
 from calibration.tuning.tuner import Check, Snapshot, Tuner, TuningPlan, TuningStep
 from calibration.tuning.updates import Update
@@ -20,29 +42,70 @@ from calibration.tuning.updates import Update
 __all__ = [
     "Answer",
     "Asking",
+    "Backpropagation",
+    "Band",
+    "Bidirectional",
     "Check",
+    "CmaEs",
+    "ComplexUNet",
+    "Contender",
+    "CoordinateSearch",
     "Correct",
+    "CorrectedReadout",
+    "Correlation",
     "CrossEntropy",
+    "Dat",
+    "Dfa",
+    "ErrorNetworks",
     "Examples",
+    "FiniteDifferences",
+    "Genetic",
+    "Keeper",
+    "KeepingPlan",
     "Limits",
+    "LockIn",
+    "Look",
     "Method",
+    "MultiplexedGradientDescent",
     "Paired",
+    "ParameterShift",
+    "Passage",
+    "Pat",
+    "Pepg",
+    "Phyll",
+    "Plateaus",
     "Problem",
     "Query",
     "Reading",
+    "ReadoutChange",
+    "RealNetwork",
+    "Recommendation",
+    "Retuning",
+    "RightSide",
+    "Row",
+    "Run",
+    "Rung",
     "Snapshot",
+    "SoftMargin",
     "Spsa",
     "State",
     "Stepped",
     "Steps",
+    "Study",
     "TimeSteps",
+    "Traversal",
+    "Trial",
     "Tuner",
     "TuningPlan",
     "TuningStep",
     "TuningTask",
     "Update",
+    "compare",
     "compared",
+    "dopant_problem",
+    "model_of",
     "share_fidelity",
     "share_infidelity",
     "squared_error",
+    "tuning_task",
 ]

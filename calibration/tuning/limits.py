@@ -91,6 +91,13 @@ class Limits:
             turn=np.where(whole, np.inf if turn is None else turn, np.inf),
         )
 
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """Lowest and highest parameters, each (n,); infinite for angles that turn round."""
+        ends = [(end - self.origin) / self.scale for end in (self.low, self.high)]
+        turns = np.isfinite(self.turn)
+        return np.where(turns, -np.inf, ends[0]), np.where(turns, np.inf, ends[1])
+
     def project(self, theta: Array) -> Array:
         """The nearest allowed parameters, (..., n)."""
         controls = self.origin + self.scale * np.asarray(theta, dtype=np.float64)
@@ -98,6 +105,21 @@ class Limits:
         wrapped = self.low + np.mod(controls - self.low, turn)
         inside = np.clip(np.where(np.isfinite(self.turn), wrapped, controls), self.low, self.high)
         return np.asarray((inside - self.origin) / self.scale)
+
+    def inside(self, theta: Array, reach: float) -> Array:
+        """The nearest parameters (n,) from which a step of `reach` up or down is allowed; angles stay as they are.
+
+        Where a range is shorter than twice the reach, its middle.
+        """
+        least, most = (self.low - self.origin) / self.scale, (self.high - self.origin) / self.scale
+        room = np.minimum(reach, (most - least) / 2.0)
+        stopped = np.clip(theta, least + room, np.maximum(most - room, least + room))
+        return np.asarray(np.where(np.isfinite(self.turn), theta, stopped))
+
+    def beside(self, theta: Array, other: Array) -> Array:
+        """The same parameters (n,), angles by as many whole turns further as brings them nearest to `other` (n,)."""
+        turn = np.where(np.isfinite(self.turn), self.turn / self.scale, np.inf)
+        return np.asarray(theta + np.where(np.isfinite(turn), turn, 0.0) * np.rint((other - theta) / turn))
 
     def controls(self, theta: Array) -> Array:
         """Controls (..., n) in their unit, inside their limits whatever `theta` (..., n) is."""

@@ -1,5 +1,6 @@
 """The `Method` seam: one way to tune a chip in situ, by asking and being told."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
@@ -97,6 +98,23 @@ class Answer:
     def loss(self) -> float:
         """Mean loss."""
         return float(self.losses.mean())
+
+    def placed(self, values: Tensor) -> Tensor:
+        """Values of the usable samples at their places among all, (samples,), nan elsewhere: for pairs."""
+        whole = torch.full((len(self.reading.usable),), math.nan, dtype=torch.float64)
+        whole[self.reading.usable] = values
+        return whole
+
+    def minus(self, other: "Answer") -> float:
+        """Mean loss less that of `other` for the same examples, of the samples that are usable in both.
+
+        Raises ReadingFailed where no sample is.
+        """
+        differences = self.placed(self.losses) - other.placed(other.losses)
+        differences = differences[torch.isfinite(differences)]
+        if not len(differences):
+            raise ReadingFailed("no sample of two readings is usable in both; look at ranges and limits")
+        return float(differences.mean())
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,19 @@ from calibration.errors import PlanError
 from calibration.tuning.method import Method
 
 _HOMES: Final = {
+    "backpropagation": "calibration.tuning.backpropagation:Backpropagation",
+    "cma-es": "calibration.tuning.cma_es:CmaEs",
+    "coordinate-search": "calibration.tuning.coordinate_search:CoordinateSearch",
+    "dat": "calibration.tuning.dat:Dat",
+    "dfa": "calibration.tuning.feedback_alignment:Dfa",
+    "finite-differences": "calibration.tuning.finite_differences:FiniteDifferences",
+    "genetic": "calibration.tuning.genetic:Genetic",
+    "lock-in": "calibration.tuning.lock_in:LockIn",
+    "mgd": "calibration.tuning.multiplexed:MultiplexedGradientDescent",
+    "parameter-shift": "calibration.tuning.parameter_shift:ParameterShift",
+    "pat": "calibration.tuning.pat:Pat",
+    "pepg": "calibration.tuning.pepg:Pepg",
+    "phyll": "calibration.tuning.physical_local:Phyll",
     "spsa": "calibration.tuning.spsa:Spsa",
 }
 """Where each method is: its module and its class; a new method is one more line here."""

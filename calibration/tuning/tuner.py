@@ -1,7 +1,7 @@
 """Running a method on a chip: its budget, what is accepted, and what is left on the chip at the end."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from calibration.errors import (
     PlanError,
     ReadingFailed,
 )
-from calibration.tuning.method import Answer, Method, ProbeQuery, Problem, State, Stepped
+from calibration.tuning.method import Method, ProbeQuery, Problem, State, Stepped
 from calibration.tuning.paired import Paired, compared
 
 
@@ -168,7 +168,7 @@ class Tuner:
         """Spent so far, before an interruption included."""
         return self._spent
 
-    def __iter__(self) -> Iterator[TuningStep]:
+    def __iter__(self) -> Generator[TuningStep, None, None]:
         """Run to the end of the budget or of the method; a record after each step.
 
         Raises NotRepeatable, NotFinite, ReadingFailed; the best parameters are on the device then too. Other errors
@@ -334,7 +334,7 @@ class Tuner:
             answer = ProbeQuery(theta, rows).take(self.problem, self.device)
         finally:
             self._spent += self.device.cost.readings - before
-        return _spread(answer, answer.losses), _spread(answer, answer.scores)
+        return answer.placed(answer.losses), answer.placed(answer.scores)
 
 
 @dataclass(frozen=True, eq=False)
@@ -355,10 +355,3 @@ class _Probed:
     @property
     def score(self) -> float:
         return float(self.scores.nanmean())
-
-
-def _spread(answer: Answer, values: Tensor) -> Tensor:
-    """Values of the usable samples at their places among all, nan elsewhere."""
-    whole = torch.full((len(answer.reading.usable),), math.nan, dtype=torch.float64)
-    whole[answer.reading.usable] = values
-    return whole

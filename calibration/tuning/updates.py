@@ -22,17 +22,25 @@ class Update:
         rule: plain descent, with momentum, or Adam (Kingma, Ba, arXiv 1412.6980).
         rate: learning rate, in the parameters' scale.
         momentum: share of the last move that is kept; of Adam, its first coefficient.
+        fall: steps after which the rate has begun to fall, see `factor`; 0 for a steady rate.
     """
 
     rule: Rule = "adam"
     rate: float = 0.01
     momentum: float = 0.9
+    fall: float = 0.0
 
     def __post_init__(self) -> None:
         if self.rule not in _MEMORY:
             raise PlanError(f"update rule {self.rule!r}; there are {', '.join(_MEMORY)}")
         if not 0.0 < self.rate < math.inf or not 0.0 <= self.momentum < 1.0:
             raise PlanError(f"rate {self.rate}, momentum {self.momentum}: positive, and from 0 to below 1")
+        if not 0.0 <= self.fall < math.inf:
+            raise PlanError(f"fall {self.fall}: a number of steps, 0 for a steady rate")
+
+    def factor(self, number: int) -> float:
+        """Of the rate in step `number`: (1 + number / fall)^-0.602, Spall's gain for noisy gradients."""
+        return (1.0 + number / self.fall) ** -0.602 if self.fall else 1.0
 
     def apply(
         self, theta: Array, gradient: Array, memory: Mapping[str, Array], factor: float = 1.0
@@ -60,3 +68,8 @@ class Update:
         state = optimizer.state[parameter]
         after = {name: state[name].numpy().copy() for name in _MEMORY[self.rule]}
         return parameter.detach().numpy().copy(), after
+
+
+def halved(passed: float, every: float) -> float:
+    """The factor of a rate that is halved after each stretch `every` of what has `passed`; 0 for never."""
+    return 1.0 if every == 0.0 else float(0.5 ** (passed // every))

@@ -9,7 +9,18 @@ from hil.errors import ConfigError
 from hil.outcome import Outcome
 from hil.progress import Progress, Silent
 
-KINDS = ("diffractive", "dnpu", "dnpu-cards", "mesh", "own", "rack")
+KINDS = (
+    "diffractive",
+    "diffractive-tuning",
+    "dnpu",
+    "dnpu-cards",
+    "dnpu-tuning",
+    "mesh",
+    "mesh-tuning",
+    "network-tuning",
+    "own",
+    "rack",
+)
 
 
 def init(kind: str, folder: Path | str, chip: Path | str | None = None) -> list[Path]:

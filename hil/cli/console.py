@@ -62,10 +62,10 @@ class Bars:
         self._task = self._bars.add_task(title, total=total, completed=done, note="")
         self._bars.start()
 
-    def advance(self, note: str = "") -> None:
+    def advance(self, note: str = "", by: int = 1) -> None:
         """See `hil.progress.Progress`."""
         if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, advance=1, note=note)
+            self._bars.update(self._task, advance=by, note=note)
 
     def finish(self) -> None:
         """See `hil.progress.Progress`."""

@@ -22,6 +22,11 @@ _BY_NAME = {
     "ModelFileError": USAGE,
     "WrongChip": USAGE,
     "PowerLimit": SAFETY,
+    "BudgetTooSmall": USAGE,
+    "OutsideLimits": USAGE,
+    "calibration.errors.ShapeError": USAGE,
+    "NotRepeatable": ACCEPTANCE,
+    "ReadingFailed": INSTRUMENT,
 }
 
 

@@ -189,6 +189,34 @@ def deploy(
     _finish(hil.deploy(source, target, haar=haar, hold=hold, progress=Bars()), json)
 
 
+@app.command(
+    epilog="Example: hil tune tune.yaml --method spsa --method pat   and, after an interruption, hil tune runs/RUN"
+)
+def tune(
+    target: Target,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="One of "
+            "backpropagation, cma-es, coordinate-search, dat, dfa, finite-differences, genetic, gift, lock-in, mgd, "
+            "parameter-shift, pat, pepg, phyll, spsa; again for more, each from the same start."
+        ),
+    ] = None,
+    budget: Annotated[int | None, typer.Option(help="Readings of the chip for each method.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Of the methods; again for more.")] = None,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="Leave the best parameters on the chip; otherwise it goes to rest.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Tune the chip in situ, by measuring what it makes of its task; exits with 5 when the acceptance is missed."""
+    import hil
+
+    _finish(
+        hil.tune(target, method or (), readings=budget, seeds=seed or (), hold=hold, progress=Bars()), json
+    )
+
+
 @app.command(epilog="Example: hil sample experiment.yaml")
 def sample(target: Target, json: Json = False) -> None:
     """Drive the chip with the experiment's waveforms and record its answer."""

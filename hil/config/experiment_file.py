@@ -12,8 +12,14 @@ from simulators.yaml_source import YamlSource
 
 EXPERIMENT = "experiment.yaml"
 """What the copy of the experiment file is called in a run's folder, whatever it was called before."""
-FORMATS = {"hil-experiment/1": "a dopant network", "hil-mesh/1": "a photonic mesh"}
+FORMATS = {
+    "hil-experiment/1": "a dopant network",
+    "hil-mesh/1": "a photonic mesh",
+    "hil-tune/1": "tuning in situ",
+}
 """The format of each kind of experiment file, and what it is for."""
+COMMANDS = {"hil-experiment/1": "calibrate", "hil-mesh/1": "calibrate", "hil-tune/1": "tune"}
+"""The command that works on each format, and goes on with a run of it."""
 
 
 class ExperimentBase(Section):

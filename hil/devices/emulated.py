@@ -43,9 +43,7 @@ class EmulatedDevice(PartedDevice):
         """See `calibration.device.Device`."""
         voltages = self._partition.voltages(inputs)
         batch, time, n = voltages.shape
-        start = self._count["samples"]
-        instants = (start + 1 + np.arange(batch * time)) / self.sample_rate_Hz
-        current = self._chip.observe(voltages.reshape(-1, n), instants)
+        current = self._chip.observe(voltages.reshape(-1, n), self._instants(batch * time))
         self._count["samples"] += batch * time
         self._partition.remember(voltages.reshape(-1, n)[-1])
         return Response(

@@ -79,12 +79,11 @@ class EmulatedMesh(PartedDevice):
         batch, time, n = volts.shape
         flat = volts.reshape(-1, n)
         chip, ports = self._specimen.chip, self._specimen.chip.n_inputs
-        instants = (self._count["samples"] + 1 + np.arange(len(flat))) / self.sample_rate_Hz
         with torch.no_grad():
             driven = chip.heaters.quantised(torch.as_tensor(flat[:, ports:]))
             heater_W, heater_A = chip.heaters.powers(driven).numpy(), chip.heaters.currents(driven).numpy()
         laser_W = chip.laser_W if self._laser["lit"] else 0.0
-        light = laser_W * self._specimen.shares(flat[:, :ports], heater_W, instants)
+        light = laser_W * self._specimen.shares(flat[:, :ports], heater_W, self._instants(len(flat)))
         floor, relative = self._noise
         light = (
             light + np.hypot(floor, relative * light) * self._rng.standard_normal(light.shape) + self._dark_W

@@ -88,12 +88,16 @@ class EmulatedMeshNetwork(EmulatedNetwork[MeshNetwork]):
         powers = self._model.powers(inputs, controls)
         powers[-1] = powers[-1][..., : self._model.n_outputs]
         *inner, outputs = powers if self.taps else powers[-1:]
-        relative, floor = self._noise
         clipped = torch.zeros(len(inputs), dtype=torch.bool)
         read = []
         for power in (*inner, outputs):
-            noisy = power + torch.hypot(torch.as_tensor(floor), relative * power) * self._normal(power)
+            noisy = self._noisy(power)
             clipped |= (noisy >= self._full_scale).any(dim=-1)
             read.append(noisy.clamp(max=self._full_scale).numpy())
         flags = np.where(clipped.numpy(), np.uint8(Flag.CLIPPED), np.uint8(0))
         return read[-1], flags, {f"mesh{k}": values for k, values in enumerate(read[:-1])}
+
+    def _noisy(self, powers: Tensor) -> Tensor:
+        """Powers as they are read, but for saturation."""
+        relative, floor = self._noise
+        return powers + torch.hypot(torch.as_tensor(floor), relative * powers) * self._normal(powers)

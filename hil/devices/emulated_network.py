@@ -17,7 +17,7 @@ NetworkModel = TypeVar("NetworkModel", bound=Model)
 class EmulatedNetwork(PartedDevice, Generic[NetworkModel]):
     """What the emulated networks share: inputs before controls, and layers that are parts of the same chip.
 
-    Every channel's unit is 1: fields and powers are relative to the unit power, phases are in rad. With
+    Fields and powers are relative to the unit power and phases are in rad, so the channels' unit is mostly 1. With
     `with_inputs` any channel can be fast. A layer takes inputs of its own and holds its share of the network's
     controls: setting them there sets them here. All readings are counted on the network.
 
@@ -56,7 +56,7 @@ class EmulatedNetwork(PartedDevice, Generic[NetworkModel]):
             rows = np.concatenate((n + np.arange(fast), first + np.arange(slow)))
             n, first = n + fast, first + slow
             layer._part(layer._partition.electrodes, layer._native, held, rows)
-            layer._count, layer._generator = self._count, self._generator
+            layer._count, layer._idle, layer._generator = self._count, self._idle, self._generator
         self.layers = tuple(layers)
 
     def run(self, inputs: Array) -> Response:

@@ -104,9 +104,9 @@ class Partition:
 
 
 class PartedDevice:
-    """What every device without instruments shares: its partition, its views and its count of samples.
+    """What every device without instruments shares: its partition, its views, its count of samples and its time.
 
-    Views made by `with_inputs` share the held voltages and the count. Subclasses answer `run`.
+    Views made by `with_inputs` share the held voltages, the count and the time. Subclasses answer `run`.
     """
 
     taps: Mapping[str, ChannelGroup]
@@ -121,7 +121,7 @@ class PartedDevice:
     ) -> None:
         self.identity, self.outputs, self.sample_rate_Hz = identity, outputs, sample_rate_Hz
         self.taps, self.layers = {}, ()
-        self._count = {"samples": 0}
+        self._count, self._idle = {"samples": 0}, {"s": 0.0}
         self._part(electrodes, electrodes.names, np.zeros(len(electrodes.names)))
 
     def _part(
@@ -134,6 +134,16 @@ class PartedDevice:
     def cost(self) -> Cost:
         """Samples answered so far, and the time that a chip takes for them."""
         return Cost(self._count["samples"], self._count["samples"] / self.sample_rate_Hz)
+
+    def wait(self, seconds: float) -> None:
+        """See `calibration.device.Waiting`."""
+        if not 0.0 <= seconds < np.inf:
+            raise ShapeError(f"a wait of {seconds} s: a number, not negative")
+        self._idle["s"] += seconds
+
+    def _instants(self, samples: int) -> Array:
+        """When the next samples are read, (samples,) in s; the device's time begins with it."""
+        return self._idle["s"] + (self._count["samples"] + 1 + np.arange(samples)) / self.sample_rate_Hz
 
     def with_inputs(self, names: Sequence[str]) -> Self:
         """See `calibration.device.Device`."""

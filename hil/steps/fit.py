@@ -12,9 +12,18 @@ from calibration.surrogate.training import Trainer, TrainingPlan, TrainingState
 from hil.config import ExperimentFile
 from hil.steps.sample import plan_of
 from hil.steps.session import SAMPLING, DnpuSession
+from simulators.models.network import NetworkChip
 
 SURROGATE = "models/surrogate"
 CHECKPOINT = "models/training"
+
+
+def surrogate_of(folder: Path) -> SurrogateNetwork:
+    """The surrogate that was fitted in a run's `folder`, of all the chip's electrodes.
+
+    For tuning, `calibration.tuning.model_of` parts it as the device is. Raises ModelError where none is stored.
+    """
+    return SurrogateNetwork.from_network(NetworkChip.load(folder / SURROGATE))
 
 
 def fit(session: DnpuSession) -> None:

@@ -11,7 +11,6 @@ from calibration.sampling.multitone import MultiTone
 from calibration.sampling.plan import from_unit_cube
 from calibration.sampling.reference import ReferencePlan
 from calibration.surrogate.evaluation import predict
-from calibration.surrogate.network import SurrogateNetwork
 from hil.acceptance import criteria
 from hil.chronicle import run_of
 from hil.page.data import (
@@ -29,12 +28,11 @@ from hil.page.data import (
 )
 from hil.page.metrics import metrics
 from hil.page.page import write_report
-from hil.steps.fit import SURROGATE, dataset_of
+from hil.steps.fit import dataset_of, surrogate_of
 from hil.steps.sample import plan_of
 from hil.steps.session import SAMPLING, DnpuSession
 from hil.steps.verify import TRACES
 from hil.store import BatchTable
-from simulators.models.network import NetworkChip
 
 _POINTS = 60  # a batch, in the projections of the covered space
 _OUTPUTS = 50_000
@@ -129,7 +127,7 @@ def _clipping(amplifier: dict[str, Any]) -> tuple[float, float]:
 
 def _surrogate(session: DnpuSession, figures: dict[str, Any]) -> Surrogate:
     dataset = dataset_of(session)
-    network = SurrogateNetwork.from_network(NetworkChip.load(session.folder / SURROGATE))
+    network = surrogate_of(session.folder)
     inputs_V = dataset.scaling.voltages(dataset.test.inputs)
     curve = figures["training_curve"]
     settings, worst = session.experiment.surrogate, figures["worst_region"]

@@ -3,13 +3,11 @@
 import numpy as np
 import torch
 
-from calibration.surrogate.network import SurrogateNetwork
 from calibration.tasks.search import Search, SearchPlan, Solution
 from calibration.tasks.task import Task, boolean_gate, labelled_points, truth_table
 from hil.config import ExperimentFile
-from hil.steps.fit import SURROGATE
+from hil.steps.fit import surrogate_of
 from hil.steps.session import DnpuSession
-from simulators.models.network import NetworkChip
 
 SOLUTIONS = "solutions.json"
 
@@ -19,7 +17,7 @@ def search(session: DnpuSession) -> None:
     session.require("fit", "search")
     with session.store.step("search"):
         torch.set_num_threads(1)
-        surrogate = SurrogateNetwork.from_network(NetworkChip.load(session.folder / SURROGATE))
+        surrogate = surrogate_of(session.folder)
         settings, wanted = session.experiment.search, tasks(session.experiment)
         plan = SearchPlan(
             restarts=settings.restarts,

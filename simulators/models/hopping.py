@@ -21,6 +21,7 @@ LEAST_STD_A = 2e-9  # at the default attempt frequency
 _MOST_LAYOUTS = 100
 _COARSEST = 16  # samples between the points of a trace that are solved from scratch
 _BLOCK = 16384  # samples of a trace worked on at once
+_SHORT = 128  # samples; below, one solution of all is quicker than coarse to fine
 
 
 class HoppingNetwork(ElectrodeModel):
@@ -86,7 +87,8 @@ class HoppingNetwork(ElectrodeModel):
 
         The same numbers as `current`, to 1e-9 of the largest, several times faster where neighbouring
         samples are near: every 16th sample is solved from scratch, and the samples between from cubic
-        interpolation of their neighbours' occupations. Raises as `current` does.
+        interpolation of their neighbours' occupations; of a short one every sample is solved from scratch. Raises as
+        `current` does.
         """
         points = self._points(voltages.detach())
         current = points.new_empty(points.shape[1])
@@ -126,6 +128,8 @@ class HoppingNetwork(ElectrodeModel):
     def _along(self, points: Tensor) -> Tensor:
         """Occupations along a waveform, coarse to fine."""
         time = points.shape[1]
+        if time < _SHORT:
+            return steady_state(self.equations, points)
         occupation = points.new_empty(self.equations.n_sites, time)
         stride = _COARSEST
         known = torch.arange(0, time, stride, device=points.device)

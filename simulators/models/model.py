@@ -61,18 +61,31 @@ class ElectrodeModel(Model):
         parts = torch.cat((inputs.expand(*lead, -1), controls.expand(*lead, -1)), dim=-1)
         return self.current(parts[..., self._column])
 
-    def with_inputs(self, names: Sequence[str]) -> Self:
-        """The same chip, sharing its tensors, with the named electrodes as inputs, the others as controls."""
+    def with_inputs(self, names: Sequence[str], controls: Sequence[str] | None = None) -> Self:
+        """The same chip, sharing its tensors, with the named electrodes as inputs, the others as controls.
+
+        The controls are in the electrodes' order, or in that of `controls`, which then name all of them.
+        Raises ModelError for a name that is unknown, missing or there twice.
+        """
+        if controls is not None and sorted((*names, *controls)) != sorted(self.electrodes):
+            raise ModelError(
+                f"inputs {', '.join(names)} and controls {', '.join(controls)} are not the electrodes "
+                f"{', '.join(self.electrodes)}, each once"
+            )
         unknown = [name for name in names if name not in self.electrodes]
         if unknown:
             raise ModelError(f"no electrode {unknown[0]!r}; there are {', '.join(self.electrodes)}")
-        view = copy.copy(self)
-        view._part([self.electrodes.index(name) for name in names])
+        view, place = copy.copy(self), self.electrodes.index
+        view._part(
+            [place(name) for name in names], None if controls is None else [place(c) for c in controls]
+        )
         return view
 
-    def _part(self, inputs: Sequence[int]) -> None:
+    def _part(self, inputs: Sequence[int], others: Sequence[int] | None = None) -> None:
         rows = list(inputs)
-        controls = [k for k in range(len(self.electrodes)) if k not in rows]
+        controls = (
+            [k for k in range(len(self.electrodes)) if k not in rows] if others is None else list(others)
+        )
         self.input_index, self.control_index = rows, controls
         self.n_inputs, self.n_controls = len(rows), len(controls)
         self._column = [(rows + controls).index(k) for k in range(len(self.electrodes))]

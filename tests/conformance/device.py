@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from calibration.device import Channels, Device, Flag
+from calibration.device import Channels, Device, Flag, Waiting
 
 Array = npt.NDArray[np.float64]
 
@@ -175,6 +175,20 @@ class DeviceConformance:
         assert sorted((*other.inputs.names, *other.controls.names)) == sorted(names)
         with pytest.raises(ValueError, match=r".+"):
             device.with_inputs(["no such channel"])
+
+    def test_a_wait_holds_everything_and_spends_nothing(self, device: Device) -> None:
+        if not isinstance(device, Waiting):
+            pytest.skip("it cannot wait")
+        device.set_controls(self.control_values(device))
+        waveform = self.waveform(device, batch=1)
+        first, before = device.run(waveform), device.cost
+        device.wait(0.05)
+        assert device.cost == before
+        second = device.run(waveform)
+        allowed = self.repeatability + 10.0 * (device.outputs.noise or 0.0) + 1e-6 * np.ptp(first.outputs)
+        assert np.abs(first.outputs - second.outputs).max() <= allowed
+        with pytest.raises(ValueError, match="wait"):
+            device.wait(-1.0)
 
     def test_rest_can_be_repeated(self, device: Device) -> None:
         device.set_controls(self.control_values(device))

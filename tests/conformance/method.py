@@ -147,7 +147,7 @@ class MethodConformance:
         task = replace(lab.problem.task, loss=lambda outputs, targets: outputs[..., 0] * math.nan)
         with pytest.raises(NotFinite, match="not finite"):
             self.run(Lab(lab.device, replace(lab.problem, task=task), lab.start))
-        assert lab.device.cost.readings <= len(task.probe)
+        assert lab.device.cost.readings <= lab.problem.asking.cost(len(task.probe))
 
     def test_readings_of_which_none_is_usable_keep_the_best(self) -> None:
         lab = self.create_lab()

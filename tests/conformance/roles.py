@@ -204,6 +204,12 @@ class RolesConformance:
         assert rack.elapsed_s() - begin == pytest.approx(4 * (period_s + 500e-6), rel=0.1)
         np.testing.assert_allclose(volts, rack.gain * 0.5 + rack.offset_V, atol=rack.read_error_V)
 
+    def test_waiting_passes_at_least_that_time_and_little_more(self, rack: Rack) -> None:
+        for seconds in (0.5, 90.0):
+            begun_s = rack.elapsed_s()
+            rack.digitizer.wait(seconds)
+            assert seconds <= rack.elapsed_s() - begun_s <= 1.02 * seconds + 0.1
+
     def test_recovering_moves_nothing_and_closing_twice_is_harmless(self, rack: Rack) -> None:
         rack.limit()
         rack.source.set_static({rack.channels[0]: 0.3})

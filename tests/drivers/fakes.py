@@ -244,6 +244,10 @@ class FakeDigitizer:
         self.source.now = starts[-1] + aperture_s
         return self._volts(starts, aperture_s)
 
+    def wait(self, seconds: float) -> None:
+        self.faults.happen("wait")
+        self.source.now += seconds
+
     def abort(self) -> None:
         self.faults.happen("abort")
         self.aborted += 1

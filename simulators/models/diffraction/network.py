@@ -1,7 +1,7 @@
 """A diffractive network: an input pattern, phase planes with free space between them, detectors."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -13,7 +13,7 @@ from simulators.models.diffraction.look_up import LookUpTable
 from simulators.models.diffraction.planes import PhasePlanes
 from simulators.models.diffraction.propagation import FreeSpace
 from simulators.models.diffraction.regions import Detectors, InputPattern, Region
-from simulators.models.model import Model
+from simulators.models.staged import StagedModel
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,14 @@ class DiffractiveDesign:
         return len(self.distances_m) - 1
 
 
-class DiffractiveNetwork(Model):
+class DiffractiveNetwork(StagedModel):
     """Amplitudes of the input pattern and settings of the phase planes in, powers on the detectors in W out.
 
     Controls are phases in rad, or with a look-up table levels, plane by plane, each row by row. As in `Mesh`, what
     makes each specimen is in parameters without gradient; without them the network is its design.
+
+    Its stages are the phase planes: in front of each there is a field, (..., rows, columns) in √W, and a tap is a
+    camera there, with a pixel for each sample. The last stage ends with the detectors; its state are their powers.
 
     Raises ModelError for a design whose parts do not fit.
 
@@ -71,6 +74,7 @@ class DiffractiveNetwork(Model):
         table: levels to phases, None where controls are phases.
         shift_m: where the middle of each phase plane and of the detectors' plane lies, down and across, seen
             from the input's axis, (planes + 1, 2).
+        distance_error_m: by how much each distance is longer than the design's, (planes + 1,).
     """
 
     def __init__(
@@ -97,9 +101,11 @@ class DiffractiveNetwork(Model):
             for distance in design.distances_m
         )
         self.detectors = Detectors(grid, design.detectors, real)
-        self.shift_m = nn.Parameter(
-            torch.zeros((design.planes + 1, 2), dtype=torch.float64), requires_grad=False
-        )
+
+        def fixed(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.zeros(shape, dtype=real), requires_grad=False)
+
+        self.shift_m, self.distance_error_m = fixed(design.planes + 1, 2), fixed(design.planes + 1)
         self.n_inputs = design.input_pixels[0] * design.input_pixels[1]
         self.n_controls = design.planes * design.pixels[0] * design.pixels[1]
         self.n_outputs = len(design.detectors)
@@ -121,15 +127,65 @@ class DiffractiveNetwork(Model):
             amplitudes: on the input plane, (..., rows, columns), those of the illumination being 1.
             masks: complex transmissions of the phase planes, (..., planes, rows, columns).
         """
-        fields = self.fields(amplitudes, masks)
-        return fields.real.square() + fields.imag.square()
+        return _powers(self.fields(amplitudes, masks))
 
     def fields(self, amplitudes: Tensor, masks: Tensor) -> Tensor:
         """Complex fields (..., rows, columns) in √W on the detectors' plane; see `image`."""
-        steps = self.shift_m.diff(dim=0, prepend=torch.zeros_like(self.shift_m[:1]))
-        moved = self.shift_m.requires_grad or bool(self.shift_m.any())
-        through, fields = self.pattern.illumination, amplitudes
-        for k, space in enumerate(self.spaces):
-            fields = space(fields, through, steps[k] if moved else None)
+        through, field = self.pattern.illumination, amplitudes
+        for k in range(self.design.planes + 1):
+            field = self._hop(k, field, through)
             through = masks[..., k, :, :] if k < self.design.planes else through
-        return fields
+        return field
+
+    @property
+    def tap_names(self) -> tuple[str, ...]:
+        """See `StagedModel`: cameras behind the planes, all but the last, where the next one is."""
+        return tuple(f"plane{k}" for k in range(self.design.planes - 1))
+
+    def parts(self, controls: Tensor) -> Sequence[Tensor]:
+        """See `StagedModel`: the settings of each plane."""
+        if controls.shape[-1] != self.n_controls:
+            raise ModelError(f"{controls.shape[-1]} settings, the planes have {self.n_controls}")
+        return controls.chunk(self.design.planes, dim=-1)
+
+    def enter(self, inputs: Tensor) -> Tensor:
+        """See `StagedModel`: the field in front of the first plane."""
+        return self._hop(0, self.pattern(inputs), self.pattern.illumination)
+
+    def stage(self, k: int, state: Tensor, part: Tensor) -> Tensor:
+        """See `StagedModel`: plane `k` and the way to the next, or to the detectors."""
+        phases = part if self.table is None else self.table(part)
+        settings = phases.unflatten(-1, (1, *self.design.pixels))
+        mask = self.planes(settings, slice(k, k + 1))[..., 0, :, :]
+        field = self._hop(k + 1, state, mask)
+        behind: Tensor = self.detectors(_powers(field)) if k == self.design.planes - 1 else field
+        return behind
+
+    def onward(self, k: int, state: Tensor) -> Tensor:
+        """See `StagedModel`: nothing is between the stages."""
+        return state
+
+    def seen(self, k: int, state: Tensor) -> Tensor:
+        """See `StagedModel`: powers, row by row; behind the last plane, of the detectors."""
+        return state if k == self.design.planes - 1 else _powers(state).flatten(-2)
+
+    def measured(self, k: int, state: Tensor, reading: Tensor) -> Tensor:
+        """See `StagedModel`: amplitudes as measured, phases as modelled."""
+        if k == self.design.planes - 1:
+            return reading
+        phase = state.angle()
+        return torch.polar(reading.clamp(min=0.0).sqrt().view_as(phase).to(phase), phase)
+
+    def _hop(self, k: int, field: Tensor, mask: Tensor) -> Tensor:
+        """Through a mask and over distance `k`, to where the next plane really is."""
+        shift = further = None
+        if self.shift_m.requires_grad or bool(self.shift_m.any()):
+            shift = self.shift_m[k] - self.shift_m[k - 1] if k else self.shift_m[0]
+        if self.distance_error_m.requires_grad or bool(self.distance_error_m.any()):
+            further = self.distance_error_m[k]
+        behind: Tensor = self.spaces[k](field, mask, shift, further)
+        return behind
+
+
+def _powers(field: Tensor) -> Tensor:
+    return field.real.square() + field.imag.square()

@@ -53,25 +53,31 @@ class PhasePlanes(nn.Module):
         self.phase_error_rad = fixed(count, *grid.shape)
         self.rotation_rad, self.pitch_error = fixed(count), fixed(count)
 
-    def forward(self, phases_rad: Tensor) -> Tensor:
-        """Complex transmissions (..., planes, rows, columns) for settings (..., planes, *pixels) in rad."""
+    def forward(self, phases_rad: Tensor, which: slice = slice(None)) -> Tensor:
+        """Complex transmissions (..., planes, rows, columns) for settings (..., planes, *pixels) in rad.
+
+        Args:
+            which: the planes that are asked for, where it is not all of them.
+        """
         rows, columns = (n // k for n, k in zip(self.grid.shape, self.pixels, strict=True))
-        phases = phases_rad.repeat_interleave(rows, -2).repeat_interleave(columns, -1) + self.phase_error_rad
+        phases = phases_rad.repeat_interleave(rows, -2).repeat_interleave(columns, -1)
+        phases = phases + self.phase_error_rad[which]
         through = torch.polar(torch.ones_like(phases), phases)
         if self.fill_factor < 1.0:
             through = self.fill_factor * through + (1.0 - self.fill_factor)
-        return self._turned(through) if self._askew() else through
+        return self._turned(through, which) if self._askew() else through
 
     def _askew(self) -> bool:
         errors = (self.rotation_rad, self.pitch_error)
         return any(error.requires_grad or bool(error.any()) for error in errors)
 
-    def _turned(self, through: Tensor) -> Tensor:
+    def _turned(self, through: Tensor, which: slice) -> Tensor:
         """The transmissions interpolated where the samples of the straight grid meet the planes."""
         rows, columns = self.grid.shape
         down, across = (axis.to(self.rotation_rad) / self.grid.pitch_m for axis in self.grid.axes_m)
-        cos, sin = (part[:, None, None] for part in (self.rotation_rad.cos(), self.rotation_rad.sin()))
-        wider = (1.0 + self.pitch_error)[:, None, None]
+        turn = self.rotation_rad[which, None, None]
+        cos, sin = turn.cos(), turn.sin()
+        wider = 1.0 + self.pitch_error[which, None, None]
         row = (cos * down[:, None] + sin * across) / wider + (rows - 1) / 2.0
         column = (cos * across - sin * down[:, None]) / wider + (columns - 1) / 2.0
         row, column = row.clamp(0.0, rows - 1.0), column.clamp(0.0, columns - 1.0)

@@ -38,7 +38,7 @@ def longest_distance_m(
 
 
 class FreeSpace(nn.Module):
-    """Propagation over one distance, differentiable in the field and in a sideways shift.
+    """Propagation over one distance, differentiable in the field, in a sideways shift and in more distance.
 
     Args:
         grid: of both planes.
@@ -57,6 +57,7 @@ class FreeSpace(nn.Module):
     """
 
     transfer: Tensor
+    along: Tensor
     down: Tensor
     across: Tensor
 
@@ -90,20 +91,19 @@ class FreeSpace(nn.Module):
         self.grid, self.distance_m, self.padding = grid, distance_m, int(padding)
         self.window = (self.padding * grid.shape[0], self.padding * grid.shape[1])
         down, across = (torch.fft.fftfreq(count, grid.pitch_m, dtype=torch.float64) for count in self.window)
-        self.register_buffer("down", down[:, None])
-        self.register_buffer("across", across[None, :])
-        self.register_buffer("transfer", self._transfer(down, across, wavelength_m, band_limit).to(dtype))
-
-    def _transfer(self, down: Tensor, across: Tensor, wavelength_m: float, band_limit: bool) -> Tensor:
         squared = wavelength_m**-2 - down[:, None].square() - across[None, :].square()
         along = torch.sqrt(squared.to(torch.complex128))  # imaginary, and positive, where evanescent
-        transfer = torch.exp(2j * torch.pi * self.distance_m * along)
+        transfer = torch.exp(2j * torch.pi * distance_m * along)
         if band_limit:
             for frequency, count, axis in zip((down, across), self.window, (1, 0), strict=True):
-                step = 1.0 / (count * self.grid.pitch_m)
-                limit = 1.0 / (wavelength_m * math.hypot(2.0 * step * self.distance_m, 1.0))
+                step = 1.0 / (count * grid.pitch_m)
+                limit = 1.0 / (wavelength_m * math.hypot(2.0 * step * distance_m, 1.0))
                 transfer = transfer * ((frequency.abs() <= limit).unsqueeze(axis) | (squared < 0.0))
-        return transfer
+        real = torch.empty((), dtype=dtype).real.dtype
+        self.register_buffer("down", down[:, None].to(real))
+        self.register_buffer("across", across[None, :].to(real))
+        self.register_buffer("along", along.to(dtype))
+        self.register_buffer("transfer", transfer.to(dtype))
 
     def shifted(self, shift_m: Tensor) -> Tensor:
         """The transfer function to a plane whose middle is `shift_m` (2,) in m, down and across, off the axis."""
@@ -113,14 +113,23 @@ class FreeSpace(nn.Module):
         )
         return self.transfer * down.to(self.transfer.dtype) * across.to(self.transfer.dtype)
 
-    def forward(self, fields: Tensor, mask: Tensor | None = None, shift_m: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        fields: Tensor,
+        mask: Tensor | None = None,
+        shift_m: Tensor | None = None,
+        further_m: Tensor | None = None,
+    ) -> Tensor:
         """Fields (..., rows, columns) after a mask and the distance, as a plane moved by `shift_m` sees them.
 
         Args:
             fields: real or complex.
             mask: complex transmission (..., rows, columns) of the plane that the fields leave; broadcasts.
             shift_m: (2,) in m, down and across.
+            further_m: () in m, by how much the distance is longer; small against it, for the band limit stays.
         """
         transfer = self.transfer if shift_m is None else self.shifted(shift_m)
+        if further_m is not None:
+            transfer = transfer * torch.exp(2j * torch.pi * further_m * self.along)
         through = torch.ones((1, 1), dtype=transfer.dtype, device=transfer.device) if mask is None else mask
         return hop(fields, through, transfer)

@@ -3,6 +3,7 @@
 from simulators.models.mesh.chip import PhotonicChip
 from simulators.models.mesh.decomposition import MeshSetting, decompose, padded
 from simulators.models.mesh.heaters import HeaterBank
+from simulators.models.mesh.inside import Inside, backwards, forwards
 from simulators.models.mesh.layout import Kind, MeshLayout, Place
 from simulators.models.mesh.mesh import Mesh
 from simulators.models.mesh.modulators import Modulators
@@ -12,6 +13,7 @@ from simulators.models.mesh.specimen import Fabrication, PhotonicSpecimen, fabri
 __all__ = [
     "Fabrication",
     "HeaterBank",
+    "Inside",
     "Kind",
     "Mesh",
     "MeshLayout",
@@ -21,8 +23,10 @@ __all__ = [
     "PhotonicSpecimen",
     "Place",
     "SingularValueForm",
+    "backwards",
     "decompose",
     "fabricate",
+    "forwards",
     "heater_places",
     "padded",
 ]

@@ -57,3 +57,30 @@ def test_a_start_outside_is_named() -> None:
 def test_limits_wider_than_the_device_are_refused() -> None:
     with pytest.raises(PlanError, match=r"e1: limits -2 to 0\.6 V are wider"):
         Limits.of(VOLTS, low=np.array([-2.0, -0.7]))
+
+
+def test_there_is_room_around_parameters_that_were_brought_inside() -> None:
+    volts = Limits.of(VOLTS)
+    np.testing.assert_allclose(volts.inside(np.array([0.0, 0.97]), 0.1), [0.1, 0.9])
+    np.testing.assert_allclose(volts.inside(np.array([0.0, 0.97]), 0.8), [0.5, 0.5])
+    angles = Limits.of(ANGLES, turn=TURN)
+    np.testing.assert_allclose(angles.inside(np.array([0.0, TURN]), 0.1), [0.0, TURN])
+    free = ChannelGroup(("w",), "1", np.full(1, -np.inf), np.full(1, np.inf), np.full(1, np.inf))
+    np.testing.assert_allclose(Limits.of(free).inside(np.array([7.0]), 0.1), [7.0])
+
+
+def test_bounds_are_those_of_what_does_not_turn() -> None:
+    volts = ChannelGroup(("a", "b"), "V", np.array([-1.0, 0.0]), np.array([3.0, 2.0]), np.full(2, np.inf))
+    low, high = Limits.of(volts).bounds
+    np.testing.assert_allclose(low, 0.0)
+    np.testing.assert_allclose(high, 1.0)
+    low, high = Limits.of(volts, turn=3.0, scale=0.5).bounds
+    np.testing.assert_allclose(low, [-np.inf, 0.0])
+    np.testing.assert_allclose(high, [np.inf, 4.0])
+
+
+def test_angles_are_brought_beside_others_by_whole_turns() -> None:
+    angles = ChannelGroup(("a", "b"), "rad", np.zeros(2), np.array([7.0, 3.0]), np.full(2, np.inf))
+    limits = Limits.of(angles, turn=6.0, scale=2.0)
+    # of turns of three units; what cannot turn stays where it is
+    np.testing.assert_allclose(limits.beside(np.array([0.2, 0.2]), np.array([-3.1, 9.0])), [-2.8, 0.2])

@@ -64,6 +64,17 @@ def test_the_emulator_answers_with_the_chip() -> None:
     np.testing.assert_allclose(device.run(wave).outputs[0, :, 0], expected, rtol=1e-12)
 
 
+def test_a_wait_passes_on_the_chips_time_in_all_views_and_is_no_time_driven() -> None:
+    chip = Analytic()
+    device = EmulatedDevice(chip, ELECTRODES, "e4", 1000.0)
+    view = device.with_inputs(["e1"])
+    device.run(np.zeros((1, 2, 3)))
+    view.wait(3600.0)
+    device.run(np.zeros((1, 2, 3)))
+    np.testing.assert_allclose(chip.times, [0.001, 0.002, 3600.003, 3600.004])
+    assert device.cost.chip_time_s == pytest.approx(0.004)
+
+
 def test_the_chips_time_runs_on_through_all_views() -> None:
     chip = Analytic()
     device = EmulatedDevice(chip, ELECTRODES, "e4", 1000.0)

@@ -40,7 +40,10 @@ def test_gradients_are_those_of_finite_differences_in_everything() -> None:
         input_region=Region(2, 2, 4, 4), detectors={"a": Region(0, 0, 4, 8), "b": Region(4, 0, 4, 8)}, power_W=1.0,
     )  # fmt: skip
     network = assemble(design, Assembly(rotation_rad=0.03), seed=3)
-    names = ("shift_m", "planes.rotation_rad", "planes.pitch_error", "planes.phase_error_rad")
+    network.distance_error_m.data = torch.tensor([1e-5, -3e-5], dtype=torch.float64)
+    names = (
+        "shift_m", "distance_error_m", "planes.rotation_rad", "planes.pitch_error", "planes.phase_error_rad"
+    )  # fmt: skip
     errors = tuple(network.get_parameter(name).detach().clone().requires_grad_() for name in names)
 
     def powers(inputs: torch.Tensor, controls: torch.Tensor, *errors: torch.Tensor) -> torch.Tensor:
@@ -48,7 +51,7 @@ def test_gradients_are_those_of_finite_differences_in_everything() -> None:
         values = dict(zip(names, (e * scale for e, scale in zip(errors, scales, strict=True)), strict=True))
         return torch.func.functional_call(network, values, (inputs, controls))
 
-    scales = (1e-6, 1.0, 1e-2, 1.0)
+    scales = (1e-6, 1e-5, 1.0, 1e-2, 1.0)
     errors = tuple((e.detach() / s).requires_grad_() for e, s in zip(errors, scales, strict=True))
     inputs, controls = random(2, 4).requires_grad_(), (6.0 * random(2, 4, seed=1)).requires_grad_()
     assert torch.autograd.gradcheck(powers, (inputs, controls, *errors), fast_mode=True)

@@ -1,0 +1,1 @@
+"""Tuning a chip in situ: `hil tune`."""

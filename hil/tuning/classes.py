@@ -1,0 +1,81 @@
+"""Samples of classes: from a file, or made around drawn centres."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from calibration.device import Array, Device
+from calibration.tasks.task import Labels
+from calibration.tuning import Correct, CrossEntropy, Examples, TuningTask
+from calibration.tuning.losses import Logits
+from hil.config.tune_experiment import ClassesTask, ClustersSection
+from hil.errors import ConfigError
+
+
+def classes_task(section: ClassesTask, device: Device, logits: Logits, folder: Path) -> TuningTask:
+    """The task of `section`; paths are relative to `folder`.
+
+    Raises ConfigError for samples that do not fit the device's inputs and outputs.
+    """
+    n_in, n_out = len(device.inputs.names), len(device.outputs.names)
+    if section.clusters is not None:
+        inputs, labels = _clusters(section.clusters, n_in)
+    else:
+        inputs, labels = _stored(folder / str(section.file))
+    inputs = inputs * section.amplitude
+    _check(section, inputs, labels, device, n_in, n_out)
+    order = np.random.default_rng((0, len(labels))).permutation(len(labels))
+    probe, test = round(section.probe * len(labels)), round(section.test * len(labels))
+    parts = np.split(order, [probe, probe + test])
+    examples = [Examples(inputs[rows], torch.as_tensor(labels[rows])) for rows in parts]
+    return TuningTask(examples[2], examples[0], CrossEntropy(logits), Correct(logits), examples[1])
+
+
+def _clusters(section: ClustersSection, n_in: int) -> tuple[Array, Labels]:
+    rng = np.random.default_rng(section.seed)
+    centres = rng.random((section.classes, n_in))
+    labels = np.arange(section.samples) % section.classes
+    away = section.spread * rng.standard_normal((section.samples, n_in))
+    return np.clip(centres[labels] + away, 0.0, 1.0), labels
+
+
+def _stored(path: Path) -> tuple[Array, Labels]:
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.numpy import load_file
+
+            stored = load_file(path)
+        else:
+            with np.load(path, allow_pickle=False) as archive:
+                stored = {name: archive[name] for name in archive.files}
+        inputs, labels = np.asarray(stored["inputs"], dtype=np.float64), np.asarray(stored["labels"])
+    except KeyError as missing:
+        raise ConfigError(
+            f"task.file: {path} holds no array {missing}; it should hold inputs and labels"
+        ) from None
+    except Exception as error:  # a damaged archive fails in many ways
+        raise ConfigError(f"task.file: {path} cannot be read: {error}") from None
+    if inputs.ndim != 2 or labels.shape != (len(inputs),) or labels.dtype.kind not in "iu":
+        raise ConfigError(
+            f"task.file: {path}: inputs {inputs.shape} and labels {labels.shape} of type {labels.dtype}; they should be "
+            "(samples, n) and (samples,), the labels whole numbers from 0"
+        )
+    return inputs, labels.astype(np.int64)
+
+
+def _check(
+    section: ClassesTask, inputs: Array, labels: Labels, device: Device, n_in: int, n_out: int
+) -> None:
+    if inputs.shape[1] != n_in:
+        raise ConfigError(f"task: samples of {inputs.shape[1]} inputs, the chip has {n_in}")
+    if labels.min() < 0 or labels.max() >= n_out:
+        raise ConfigError(f"task: labels from {labels.min()} to {labels.max()}, the chip has {n_out} outputs")
+    least, most = device.inputs.low, device.inputs.high
+    wrong = ~((inputs >= least) & (inputs <= most) & np.isfinite(inputs))
+    if wrong.any():
+        sample, channel = (int(k) for k in np.argwhere(wrong)[0])
+        raise ConfigError(
+            f"task: sample {sample}, input {device.inputs.names[channel]}: {inputs[sample, channel]:g} is outside "
+            f"{least[channel]:g} to {most[channel]:g} {device.inputs.unit}; change amplitude (now {section.amplitude:g})"
+        )

@@ -1,0 +1,113 @@
+"""A mesh on its bench: a unitary as the task, each port lit alone, the calibrated twin as the model."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+
+from calibration.device import Array
+from calibration.mesh import MeshCalibration
+from calibration.mesh.deploy import deploy
+from calibration.mesh.drive import HeaterLimits
+from calibration.mesh.settings import lit_alone
+from calibration.tuning import Examples, Limits, Problem, TuningTask, share_fidelity, share_infidelity
+from hil.config.bench import MeshBench
+from hil.config.mesh_chip import MeshSection
+from hil.config.tune_experiment import MatrixTask
+from hil.errors import ConfigError, NoCalibration
+from hil.mesh.calibrate import RECORD
+from hil.mesh.design import design
+from hil.mesh.records import Records
+from hil.mesh.session import MeshSession
+from hil.mesh.target import haar, read_target
+from hil.tuning.lab import TuningLab, plain_start
+from hil.tuning.session import TuneSession, folder_of
+from simulators.models.mesh import PhotonicChip
+
+
+@contextmanager
+def mesh_lab(session: TuneSession, seed: int, *, hold: bool = False) -> Iterator[TuningLab]:
+    """The mesh, connected; raises NoCalibration where a fitted twin is asked for and there is none."""
+    from hil.chips.mesh import connect
+
+    experiment = session.experiment
+    section, wanted = cast(MeshBench, session.bench).chip, cast(MatrixTask, experiment.task)
+    folder, ideal = folder_of(session), design(section)
+    ports = section.layout.ports
+    target = (
+        haar(ports, wanted.haar) if wanted.haar is not None else read_target(folder / str(wanted.file), ports)
+    )
+    calibration = _calibration(session, section)
+    twin = ideal if calibration is None else calibration.twin
+    limits_of_heaters = HeaterLimits(section.heaters.total_power, section.heaters.current)
+    with connect(cast(MeshSession, session), hold=hold) as device:
+        if calibration is not None:
+            calibration.check(device.identity)
+        shares = torch.as_tensor(np.abs(target.unitary) ** 2).T  # by input: what each output gets of it
+        once = lit_alone(device, twin)
+        inputs = np.tile(once, (wanted.probes, 1))
+        task = TuningTask(
+            Examples(once, shares),
+            Examples(inputs, shares.repeat(wanted.probes, 1)),
+            share_infidelity,
+            share_fidelity,
+        )
+        model = {"fitted": twin, "ideal": ideal, "none": None}[experiment.model]
+        high = _ceiling(section, device.controls.high, ideal)
+        limits = Limits.of(device.controls, high=high)
+        if experiment.start.at == "deployed" and experiment.start.file is None:
+            way = experiment.start.deploy
+            planned = deploy(
+                target.unitary,
+                ideal if way == "designed" else twin,
+                correct=way == "corrected",
+                dead=[] if calibration is None else [one.name for one in calibration.shifters if not one.ok],
+                limits=limits_of_heaters,
+            )
+            start = np.minimum(planned.drive.volts, high)
+        else:
+            start = np.minimum(plain_start(experiment.start, device.controls, folder, seed), high)
+        yield TuningLab(device, Problem(task, limits, model=model, seed=seed), start)
+
+
+def _calibration(session: TuneSession, section: MeshSection) -> MeshCalibration | None:
+    """What the experiment names, or the chip's newest; None where the design is all that is asked for."""
+    experiment, folder = session.experiment, folder_of(session)
+    needed = experiment.model == "fitted" or (
+        experiment.start.at == "deployed" and experiment.start.deploy != "designed"
+    )
+    if experiment.known is not None:
+        record = folder / experiment.known / RECORD
+        if not record.exists():
+            raise NoCalibration(f"known: {folder / experiment.known} has no finished calibration of a mesh")
+        return MeshCalibration.load(record)
+    records = Records(_runs(session), section.name)
+    if not records.versions:
+        if needed:
+            raise NoCalibration(
+                f"{section.name} was never calibrated; run hil calibrate with its mesh.yaml, or ask for model: "
+                "ideal and a start that needs none"
+            )
+        return None
+    return MeshCalibration.load(records.latest())
+
+
+def _runs(session: TuneSession) -> Path:
+    return session.folder.parent
+
+
+def _ceiling(section: MeshSection, high: Array, ideal: PhotonicChip) -> Array:
+    """Voltages (n,) that all heaters may have at once without drawing too much together.
+
+    By the least resistance that a heater may have, so that no parameters that a method asks for are refused.
+    """
+    least = section.heaters.resistance * (1.0 - section.heaters.tolerance)
+    each = np.sqrt(section.heaters.total_power / len(high) * least)
+    if ideal.n_controls != len(high):
+        raise ConfigError(
+            f"{section.name}: {len(high)} heaters have wires, {ideal.n_controls} are needed for tuning"
+        )
+    return np.asarray(np.minimum(high, each))

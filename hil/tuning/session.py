@@ -1,0 +1,60 @@
+"""The sessions of in-situ tuning, of any kind of chip."""
+
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from hil.config import device_file
+from hil.config.bench import RackFile, load_chip_bench
+from hil.config.device_file import DeviceFile
+from hil.config.experiment_file import format_of
+from hil.config.tune_experiment import FORMAT, TuneExperiment
+from hil.config.yaml_file import load
+from hil.errors import ConfigError
+from hil.session import Kind, Session
+from hil.tuning.acceptance import missed
+
+TunedBench: TypeAlias = RackFile | DeviceFile
+TuneSession: TypeAlias = Session[TuneExperiment, Any]
+ASKED, FOLDER = "tuning", "experiment_folder"
+"""Fields of a run's manifest: what is run, the command line heeded, and where the experiment file was."""
+
+_TASKS = {"dnpu": ("gate", "truth_table", "points"), "mesh": ("matrix",)}
+"""The tasks of each type of chip; all others tell classes apart."""
+
+
+class TuneKind(Kind[TuneExperiment, Any]):
+    """Sessions on a bench, or on a device in process."""
+
+    def load_bench(self, path: Path, *, emulated: bool = True) -> TunedBench:
+        """See `Kind`; the file says by its format which of the two it is."""
+        if format_of(path) == device_file.FORMAT:
+            return load(path, DeviceFile)
+        return load_chip_bench(path, RackFile) if emulated else load(path, RackFile)
+
+
+def check(experiment: TuneExperiment, bench: TunedBench, path: Path) -> None:
+    """ConfigError for a task that the chip cannot be asked, or a method or setting that there is not."""
+    from calibration.errors import PlanError
+    from calibration.tuning.registry import make_method
+
+    if bench.chip is None:
+        raise ConfigError(f"{path}: the bench {experiment.bench} has no chip; name one that has")
+    tasks = _TASKS.get(bench.chip.type, ("classes",))
+    if experiment.task.kind not in tasks:
+        raise ConfigError(
+            f"{path}: task: {experiment.task.kind} is nothing that a {bench.chip.type} chip can be asked; "
+            f"its task is {' or '.join(tasks)}"
+        )
+    for name, settings in experiment.methods.items():
+        try:
+            make_method(name, settings)
+        except PlanError as error:
+            raise ConfigError(f"{path}: methods: {error}") from None
+
+
+TUNE = TuneKind(FORMAT, TuneExperiment, RackFile, check, missed)
+
+
+def folder_of(session: TuneSession) -> Path:
+    """The folder of the experiment file, which what it names is relative to."""
+    return Path(session.store.manifest[FOLDER])

@@ -1,0 +1,175 @@
+"""Run methods on a chip one after another, keep every step, and leave the best."""
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from calibration.tuning import Examples, Snapshot, Tuner, TuningPlan, TuningStep
+from calibration.tuning.method import answered
+from calibration.tuning.registry import make_method
+from hil.errors import DamagedRun
+from hil.tuning.acceptance import TUNING
+from hil.tuning.lab import TuningLab, lab_of
+from hil.tuning.session import ASKED, TuneSession
+
+BEST, KEPT = "best", "tuning"
+"""Folders of a run: the best controls of each method, and where each method is."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One method with one seed."""
+
+    method: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its step, and of its files."""
+        return f"{self.method}-{self.seed}"
+
+
+def asked_of(session: TuneSession) -> list[Asked]:
+    """What the run is to do, in order."""
+    told = session.store.manifest[ASKED]
+    return [Asked(method, seed) for seed in told["seeds"] for method in told["methods"]]
+
+
+def plan_of(session: TuneSession) -> TuningPlan:
+    """Budget and acceptance of every method, the command line heeded."""
+    asked = session.experiment.tuning
+    return TuningPlan(
+        session.store.manifest[ASKED]["readings"],
+        asked.checks,
+        asked.significance,
+        asked.repeats,
+        asked.sought,
+    )
+
+
+def tune(session: TuneSession, *, hold: bool = False) -> None:
+    """Run every method that is not done yet, from its last step if it was interrupted.
+
+    With `hold` the last one leaves its best parameters on the chip; otherwise the chip is at rest between methods and
+    afterwards.
+    """
+    torch.set_num_threads(1)
+    left = [one for one in asked_of(session) if session.status(one.name) != "done"]
+    for one in left:
+        session.checkpoint()
+        with session.store.step(one.name), lab_of(session, one.seed, hold=hold and one is left[-1]) as lab:
+            tune_on(session, lab, one)
+
+
+def tune_on(session: TuneSession, lab: TuningLab, one: Asked) -> Tuner:
+    """One method on a chip that is connected, and its figures."""
+    method = make_method(one.method, session.experiment.methods.get(one.method, {}))
+    place = session.folder / KEPT / f"{one.name}.safetensors"
+    saved = _read(place) if place.exists() else None
+    tuner = Tuner(lab.device, lab.problem, method, plan_of(session), lab.start, saved)
+    before = float(saved.facts["seconds"]) if saved is not None else 0.0
+    begun, told = time.monotonic(), tuner.readings
+    session.progress.start(f"{one.name}, readings", tuner.plan.readings, told)
+    running = iter(tuner)
+    try:
+        for step in running:
+            seconds = before + time.monotonic() - begun
+            _keep(session, one, tuner.snapshot(), seconds)
+            _log(session, one, step)
+            session.progress.advance(_line(tuner, step), step.readings - told)
+            told = step.readings
+            session.checkpoint()
+    finally:
+        running.close()  # the best parameters are on the chip, whatever ended the loop
+        session.progress.finish()
+    _note(session, one, tuner, lab, before + time.monotonic() - begun)
+    return tuner
+
+
+def _log(session: TuneSession, one: Asked, step: TuningStep) -> None:
+    check = asdict(step.check) if step.check is not None else None
+    session.store.metric(
+        one.name,
+        number=step.number,
+        readings=step.readings,
+        loss=None if math.isnan(step.loss) else step.loss,
+        figures={name: value for name, value in step.figures.items() if math.isfinite(value)},
+        check=check,
+        failed=step.failed,
+    )
+    if step.failed:
+        session.warn(f"{one.name}, step {step.number} came to nothing: {step.failed}")
+    if check is not None and check["verdict"] == "drifted":
+        session.warn(
+            f"{one.name}: the chip has drifted since the check before; the method begins anew from the best"
+        )
+
+
+def _line(tuner: Tuner, step: TuningStep) -> str:
+    best = tuner.curve[-1]
+    loss = "" if math.isnan(step.loss) else f"loss {step.loss:.4g}, "
+    return f"{loss}best {best.loss:.4g}, score {best.score:.4g}"
+
+
+def _note(session: TuneSession, one: Asked, tuner: Tuner, lab: TuningLab, seconds: float) -> None:
+    """Best controls, and one line of the run's metrics."""
+    names = lab.device.controls.names
+    best = dict(zip(names, tuner.best.tolist(), strict=True))
+    first, last = tuner.curve[0], tuner.curve[-1]
+    test = _tested(lab, lab.problem.task.test)
+    session.store.write_json(
+        f"{BEST}/{one.name}.json",
+        {"unit": lab.device.controls.unit, "loss": last.loss, "score": last.score, "controls": best},
+    )
+    line = {
+        "method": one.method,
+        "seed": one.seed,
+        "readings": tuner.readings,
+        "curve": [asdict(check) for check in tuner.curve],
+        "start_loss": first.loss,
+        "start_score": first.score,
+        "best_loss": last.loss,
+        "best_score": last.score,
+        "test_score": test,
+        "seconds": seconds,
+    }
+    kept = [
+        run
+        for run in session.metrics().get(TUNING, [])
+        if (run["method"], run["seed"]) != (one.method, one.seed)
+    ]
+    session.note(TUNING, [*kept, line])  # type: ignore[arg-type]
+
+
+def _tested(lab: TuningLab, test: Examples | None) -> float | None:
+    """The score of the parameters on the chip, on samples that nothing was decided on; not of the budget."""
+    if test is None:
+        return None
+    answer = answered(lab.problem, test, lab.problem.asking(lab.device, test.inputs))
+    return float(answer.scores.mean())
+
+
+def _keep(session: TuneSession, one: Asked, snapshot: Snapshot, seconds: float) -> None:
+    """Replace what is known of a method's run, whole or not at all."""
+    from safetensors.numpy import save
+
+    arrays = {name: np.ascontiguousarray(values) for name, values in snapshot.arrays.items()}
+    told = {"facts": json.dumps({**snapshot.facts, "seconds": seconds})}
+    session.store.write_bytes(f"{KEPT}/{one.name}.safetensors", save(arrays, told))
+
+
+def _read(place: Path) -> Snapshot:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(place, framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            facts = json.loads((file.metadata() or {})["facts"])
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise DamagedRun(f"{place} is cut short or altered ({error}); restore it from a copy") from None
+    return Snapshot(arrays, facts)
