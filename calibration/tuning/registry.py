@@ -20,7 +20,7 @@ METHODS: Mapping[str, tuple[str, str]] = {
     "genetic": ("genetic", "Genetic"),
     "gift": ("gift", "Gift"),
     "lock-in": ("lock_in", "LockIn"),
-    "mgd": ("multiplexed", "Mgd"),
+    "mgd": ("multiplexed", "MultiplexedGradientDescent"),
     "parameter-shift": ("parameter_shift", "ParameterShift"),
     "pat": ("pat", "Pat"),
     "pepg": ("pepg", "Pepg"),
