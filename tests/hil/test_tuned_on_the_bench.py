@@ -22,7 +22,7 @@ from simulators.bench import EmulatedBench, load
 from simulators.visa import HilVisaLibrary
 
 AND = boolean_gate("AND", -0.6, 0.2)
-READINGS = 9_000
+READINGS = 6_000
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def test_a_gate_that_fails_is_won_back_inside_the_envelope(tmp_path: Path) -> No
     with example(tmp_path) as (chip, bench):
         device = chip.with_inputs(["e3", "e4"])
         start = np.array([-0.3, -0.3, -0.3, -0.2, -0.2])
-        problem = dopant_problem(device, AND, model=None, noise_A=0.5e-9, plateau_s=6e-3, seed=1)
+        problem = dopant_problem(device, AND, model=None, noise_A=0.5e-9, plateau_s=6e-3, probes=4, seed=1)
         tuner = Tuner(
             device,
             problem,

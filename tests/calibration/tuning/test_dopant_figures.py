@@ -1,5 +1,6 @@
 """Gates that fail on dopant chips, won back by every method at the same budget of readings."""
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ RING = labelled_points(
 
 
 def methods() -> dict[str, Method]:
-    """Every method of the package, with its defaults or with what suits a handful of control voltages."""
+    """Every method of the package: its defaults, but where these are for many parameters and examples."""
     kinds = [
         kind
         for kind in vars(calibration.tuning).values()
@@ -48,7 +49,9 @@ class Row:
 def run(failing: Failing, method: Method, readings: int, seed: int) -> Row:
     before = failing.accuracy(failing.start)
     try:
-        tuner = Tuner(failing.device, failing.problem(seed), method, TuningPlan(readings), failing.start)
+        tuner = Tuner(
+            failing.device, failing.problem(seed), method, TuningPlan(readings, checks=6), failing.start
+        )
         for _ in tuner:
             pass
     except CalibrationError as error:
@@ -88,8 +91,6 @@ def study(
 
 def cached(make: Callable[..., Failing], *settings: object) -> Callable[[], Failing]:
     """A lab that is sampled, fitted and searched once, and fresh each time it is asked for."""
-    import copy
-
     kept: list[Failing] = []
 
     def lab() -> Failing:
