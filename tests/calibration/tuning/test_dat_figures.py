@@ -92,8 +92,9 @@ class Study:
 
     Different from the published set-up: it starts from phases that were trained in silico and not from random ones;
     fewer images and fewer passes, so higher rates; readings have 1 % of noise; the logits are the shares of the ten
-    ports' powers, times 8, where the published ones are powers over the norm of all 64; the checkpoint is chosen on
-    validation images and not on the test set.
+    ports' powers, times 8, where the published ones are powers over the norm of all 64, which no detector reads here
+    (trained for them, and from Haar-random matrices, a network loses less to the errors when it is deployed); the
+    checkpoint is chosen on validation images and not on the test set.
     """
 
     in_silico: ClassifierPlan = field(
