@@ -8,9 +8,11 @@ tuner.best                                             on the device when the lo
 """
 
 from calibration.tuning.asking import Asking, Reading, TimeSteps
+from calibration.tuning.gift import Gift
 from calibration.tuning.limits import Limits
 from calibration.tuning.losses import Correct, CrossEntropy, share_fidelity, share_infidelity, squared_error
 from calibration.tuning.method import Answer, Method, Problem, Query, State, Stepped, Steps
+from calibration.tuning.noise_structure import AdditiveNoise, NoiseStructure
 from calibration.tuning.paired import Paired, compared
 from calibration.tuning.spsa import Spsa
 from calibration.tuning.task import Examples, TuningTask
@@ -18,14 +20,17 @@ from calibration.tuning.tuner import Check, Snapshot, Tuner, TuningPlan, TuningS
 from calibration.tuning.updates import Update
 
 __all__ = [
+    "AdditiveNoise",
     "Answer",
     "Asking",
     "Check",
     "Correct",
     "CrossEntropy",
     "Examples",
+    "Gift",
     "Limits",
     "Method",
+    "NoiseStructure",
     "Paired",
     "Problem",
     "Query",
