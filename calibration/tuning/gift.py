@@ -1,7 +1,7 @@
 """Gradient-informed fine-tuning: in silico the direction, on the chip only how far along it."""
 
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -11,21 +11,18 @@ from torch import Tensor
 
 from calibration.device import Array, Device
 from calibration.errors import PlanError
-from calibration.tuning.conjugate_gradients import conjugate_gradients
 from calibration.tuning.corrector import corrected
+from calibration.tuning.gift_direction import CURVATURES, Curvature, Direction
+from calibration.tuning.gift_memory import GiftMemory
 from calibration.tuning.line_search import LineSearch, Searched
 from calibration.tuning.method import Answer, Method, Problem, Query, State, Stepped, Steps
 from calibration.tuning.noise_level import fitted_noise_level
-from calibration.tuning.noise_slope import Improvement, NoiseSlope
 from calibration.tuning.noise_structure import AdditiveNoise, NoiseStructure
-from calibration.tuning.noisy_loss import GaussNewton, Hessian, NoisyLoss
+from calibration.tuning.noisy_loss import NoisyLoss
 from calibration.tuning.paired import compared
 from calibration.tuning.task import Rows
 
 Apart = Literal["together", "kinds", "each"]
-Curvature = Literal["gauss-newton", "hessian"]
-_CURVATURES: dict[str, type[GaussNewton] | type[Hessian]] = {"gauss-newton": GaussNewton, "hessian": Hessian}
-_SHRUNK = 0.4  # the step after a round in which nothing better was found
 
 
 @dataclass(frozen=True)
@@ -123,8 +120,8 @@ class Gift(Method):
             raise PlanError(f"significance {self.significance}: above 0 and below 0.5, such as 0.1")
         if self.sources not in ("together", "kinds", "each"):
             raise PlanError(f"sources {self.sources!r}; there are together, kinds, each")
-        if self.curvature not in _CURVATURES:
-            raise PlanError(f"curvature {self.curvature!r}; there are {', '.join(_CURVATURES)}")
+        if self.curvature not in CURVATURES:
+            raise PlanError(f"curvature {self.curvature!r}; there are {', '.join(CURVATURES)}")
 
     def check(self, problem: Problem, device: Device) -> None:
         """See `Method`: there is a model with a noise structure."""
@@ -167,25 +164,20 @@ class Gift(Method):
         """See `Method`."""
         count = len(self.groups(self.model(problem)))
         reach = self.stride * (self.assumed or 1.0)
-        return State(theta, _Memory.started(count, self.assumed, reach, theta).arrays())
+        return State(theta, GiftMemory.started(count, self.assumed, reach, theta).arrays())
 
     def moved(self, problem: Problem, state: State, theta: Array) -> State:
         """See `Method`: the noise levels are those that belonged to `theta`, the steps are shorter."""
-        memory = _Memory.of(state.memory)
-        k = int(np.argmin(np.abs(memory.path[:, 0] - np.linalg.norm(theta))))
-        back = replace(
-            memory, level=memory.path[k, 1:], path=memory.path[: k + 1], step=_SHRUNK * memory.step
-        )
-        return State(theta, back.arrays())
+        return State(theta, GiftMemory.of(state.memory).back(theta).arrays())
 
     def step(self, problem: Problem, state: State, number: int) -> Steps:
         """See `Method`: the noise level, or one line search."""
-        memory = _Memory.of(state.memory)
+        memory = GiftMemory.of(state.memory)
         if self.repeats and not memory.estimated.size:
             return (yield from self._estimated(problem, state.theta, memory, number))
         return (yield from self._round(problem, state.theta, memory, number))
 
-    def _estimated(self, problem: Problem, theta: Array, memory: "_Memory", number: int) -> Steps:
+    def _estimated(self, problem: Problem, theta: Array, memory: GiftMemory, number: int) -> Steps:
         """The noise level from repeated readings; it tells the sign and the size of the first steps."""
         rows = problem.batch(number, self.repeated)
         answer = yield Query(theta, np.tile(rows, self.repeats))
@@ -208,60 +200,38 @@ class Gift(Method):
             figures |= {f"noise_level_{k}": float(scale) for k, scale in enumerate(found.scale)}
         return Stepped(State(theta, replace(memory, estimated=found.scale).arrays()), answer.loss, figures)
 
-    def _round(self, problem: Problem, theta: Array, memory: "_Memory", number: int) -> Steps:
+    def _round(self, problem: Problem, theta: Array, memory: GiftMemory, number: int) -> Steps:
         """A direction for one group of sources, and a line search along it."""
         model = self.model(problem)
         k, groups = memory.turn, self.groups(model)
         halves = self._halves(problem, model, number)
         group, scale = groups[k], torch.as_tensor(memory.level) @ groups
-        slope = NoiseSlope.of(halves, theta, scale, group, self.level_step)
-        product = _CURVATURES[self.curvature](self._bent(problem, model, number), theta, scale)
-        v = slope.direction
-        stiff = float(v @ product(v)) / max(float(v @ v), 1e-300)
-        solved = conjugate_gradients(product, v, self.iterations, self.damping * abs(stiff))
-        del product
-        d = solved.solution.numpy()
-        steepness = float(v @ solved.solution)
-
-        level = float(memory.level[k])
-        first, signed = self._first(memory, k)
-        rows = problem.batch(number, self.batch)
-        line = LineSearch(self.doublings, self.significance)
-        least = 0.0 if slope.variance else -0.9 * level
-        moves = line.search(first, signed=signed, least=least)
-        found, best = yield from _along(problem, theta, d, rows, moves)
-
-        misjudged = self._misjudged(memory, k, found.place)
-        size = float(np.linalg.norm(d))
-        improvement = Improvement(
-            steepness / size if size else 0.0,
-            slope.residual,
-            slope.bend,
-            misjudged,
-            0.5 * misjudged**2 * steepness,
+        way = Direction.of(
+            halves,
+            self._bent(problem, model, number),
+            theta,
+            scale,
+            group,
+            step=self.level_step,
+            curvature=self.curvature,
+            iterations=self.iterations,
+            damping=self.damping,
         )
-        lowest, highest = improvement.window
+        first, signed = memory.first(k, self.finest)
+        rows = problem.batch(number, self.batch)
+        least = 0.0 if way.slope.variance else -0.9 * float(memory.level[k])
+        moves = LineSearch(self.doublings, self.significance).search(first, signed=signed, least=least)
+        found, best = yield from _along(problem, theta, way.d, rows, moves)
         figures = {
             "moved": found.place,
             "readings_of_loss": float(found.readings),
             "fall": -found.verdict.difference,
-            "slope_norm": slope.size,
-            "residual_norm": slope.residual,
-            "bend": slope.bend,
-            "direction_norm": size,
-            "misjudged": misjudged,
-            "predicted_gain": improvement.gain,
-            "improvement_margin": improvement.margin,
-            "improvement_holds": float(improvement.holds),
-            "improvement_from": lowest,
-            "improvement_to": highest,
-            "cg_residual": solved.residual,
-            "negative_curvature": float(solved.negative),
+            **way.figures(memory.misjudged(k, found.place)),
         }
-        after = memory.after(k, found, slope.variance, first, self.stride)
+        after = memory.after(k, found, way.slope.variance, first, self.stride)
         here = theta
         if found.place and best is not None:
-            here = problem.limits.project(theta - found.place * d)
+            here = problem.limits.project(theta - found.place * way.d)
             if self.corrector:
                 trained = corrected(
                     problem,
@@ -297,94 +267,6 @@ class Gift(Method):
     def _rows(self, problem: Problem, number: int) -> Rows:
         rows = problem.rng(number, 2).permutation(len(problem.task.training))[: self.samples]
         return np.resize(rows, max(len(rows), 2))
-
-    def _first(self, memory: "_Memory", k: int) -> tuple[float, bool]:
-        """The first step of a line search, in s, or in s² where s is 0; and whether its sign is known."""
-        level, step = float(memory.level[k]), float(memory.step[k])
-        if level == 0.0:
-            told = self._told(memory, k)
-            return min(told, abs(step)) ** 2 if told > 0.0 else step**2, True
-        if memory.known[k]:
-            return step, True
-        told = self._told(memory, k) - level
-        if math.isnan(told):
-            return step, False
-        least = self.finest * level
-        return math.copysign(min(max(abs(told), least), abs(step)), told), abs(told) > least
-
-    def _told(self, memory: "_Memory", k: int) -> float:
-        return float(memory.estimated[k]) if memory.estimated.size else math.nan
-
-    def _misjudged(self, memory: "_Memory", k: int, place: float) -> float:
-        """By how much the noise is above what is assumed now: as the repeated readings say, else as the search."""
-        level, told = float(memory.level[k]), self._told(memory, k)
-        if math.isnan(told):
-            return place
-        return told**2 if level == 0.0 else told - level
-
-
-@dataclass(frozen=True, eq=False)
-class _Memory:
-    """What is remembered between steps.
-
-    Attributes:
-        level: present factor on the noise levels, (groups,).
-        step: next step in it, (groups,).
-        known: whether the step's sign is, (groups,).
-        estimated: what repeated readings told, (groups,); empty before.
-        path: norm of the parameters and levels where a round ended, (places, 1 + groups): the norm tells the places
-            apart when parameters are put back.
-        turn: group whose turn it is.
-        rounds: done.
-    """
-
-    level: Array
-    step: Array
-    known: Array
-    estimated: Array
-    path: Array
-    turn: int
-    rounds: int
-
-    @classmethod
-    def started(cls, count: int, level: float, step: float, theta: Array) -> "_Memory":
-        place = np.concatenate(([np.linalg.norm(theta)], np.full(count, level)))[None]
-        return cls(
-            np.full(count, level), np.full(count, step), np.zeros(count), np.zeros(0), place, turn=0, rounds=0
-        )
-
-    @classmethod
-    def of(cls, arrays: Mapping[str, Array]) -> "_Memory":
-        turn, rounds = arrays["counts"]
-        known = {key: arrays[key] for key in ("level", "step", "known", "estimated", "path")}
-        return cls(**known, turn=int(turn), rounds=int(rounds))
-
-    def arrays(self) -> dict[str, Array]:
-        arrays = {key: getattr(self, key) for key in ("level", "step", "known", "estimated", "path")}
-        return arrays | {"counts": np.array([self.turn, self.rounds], dtype=np.float64)}
-
-    def after(self, k: int, found: Searched, variance: bool, tried: float, stride: float) -> "_Memory":
-        """After a line search for group `k` that took its first step `tried`.
-
-        Where it found something lower, but too little to be told, the next may find more of it; else it is shorter.
-        """
-        place, lower = found.place, found.verdict.difference < 0.0
-        level, step, known = self.level.copy(), self.step.copy(), self.known.copy()
-        if place:
-            level[k] = math.sqrt(place) if variance else level[k] + place
-            taken = level[k] if variance else place
-            whole = abs(place) >= abs(tried)
-            step[k] = math.copysign(max(abs(taken), stride * level[k]), taken) if whole else taken
-            known[k] = 1.0
-        elif not lower:
-            step[k] = _SHRUNK * (math.sqrt(tried) if variance else tried)
-        turn = (self.turn + 1) % len(level)
-        return replace(self, level=level, step=step, known=known, turn=turn, rounds=self.rounds + 1)
-
-    def reached(self, theta: Array) -> "_Memory":
-        """With one more place on the path."""
-        place = np.concatenate(([np.linalg.norm(theta)], self.level))
-        return replace(self, path=np.vstack((self.path, place)))
 
 
 def _along(

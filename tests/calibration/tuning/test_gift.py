@@ -69,7 +69,10 @@ def test_the_parts_of_the_improvement_condition_are_told() -> None:
     assert said["predicted_gain"] > 0.0
     margin = said["improvement_margin"]
     assert said["improvement_holds"] == float(margin > 0.0)
-    assert {"residual_norm", "bend", "direction_norm", "misjudged", "improvement_from"} <= set(said)
+    assert {"residual_norm", "bend", "direction_norm", "slope_along"} <= set(said)
+    assert said["predicted_gain"] == pytest.approx(
+        0.5 * said["misjudged"] ** 2 * said["slope_along"] * said["direction_norm"]
+    )
 
 
 def test_one_direction_for_each_kind_of_source_is_searched_in_turn() -> None:

@@ -31,7 +31,7 @@ def line() -> tuple[list[NoisyLoss], Array, Tensor, Tensor]:
     examples = Examples(inputs, targets)
     limits = Limits.of(group(tuple(f"c{k}" for k in range(WIDTH)), -10.0, 10.0), scale=1.0)
     problem = Problem(TuningTask(examples, examples, squared_error, squared_error), limits)
-    generator, rows = torch.Generator().manual_seed(0), np.tile(np.arange(40), 2500)
+    generator, rows = torch.Generator().manual_seed(0), np.tile(np.arange(40), 1500)
     halves = [
         NoisyLoss.drawn(problem, AdditiveNoise(Line(WIDTH), inputs=A), rows, generator) for _ in range(2)
     ]

@@ -42,15 +42,15 @@ def test_every_source_has_its_size() -> None:
     noisy = AdditiveNoise(Line(2), inputs=0.1, outputs=0.3, relative=0.05)
     assert noisy.sources == ("inputs", "outputs", "relative")
     inputs, controls = (
-        torch.tensor([[1.0, 2.0]]).double().expand(200_000, 2),
+        torch.tensor([[1.0, 2.0]]).double().expand(60_000, 2),
         torch.tensor([3.0, 4.0]).double(),
     )
-    noise = noisy.draw((200_000,), torch.Generator().manual_seed(0))
+    noise = noisy.draw((60_000,), torch.Generator().manual_seed(0))
     # y = 3 (1 + ξ) + 4 (2 + ξ'), so 0.1 √(3² + 4²) of the inputs, 0.3 of the output, 0.05 of y = 11
     for k, size in enumerate((0.5, 0.3, 0.55)):
         scale = torch.zeros(3, dtype=torch.float64)
         scale[k] = 2.0
-        assert float(noisy(inputs, controls, noise, scale).std()) == pytest.approx(2.0 * size, rel=0.01)
+        assert float(noisy(inputs, controls, noise, scale).std()) == pytest.approx(2.0 * size, rel=0.02)
     torch.testing.assert_close(noisy(inputs, controls), Line(2)(inputs, controls))
     torch.testing.assert_close(
         noisy(inputs, controls, noise), noisy(inputs, controls, noise, torch.ones(3, dtype=torch.float64))
