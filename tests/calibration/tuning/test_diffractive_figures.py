@@ -9,7 +9,7 @@ from calibration.tuning import Contender, Dat, Pat, Spsa, Study, Trial, TuningPl
 from simulators.models.diffraction import Assembly
 from tests.calibration.tuning.diffractive_digits import OFF, aligned, model_accuracy, trial
 
-SEEDS, READINGS, BATCH = (0, 1, 2), 6000, 64
+SEEDS, READINGS, BATCH = (0, 1, 2), 5000, 64
 UPDATE = Update("adam", 0.05)
 
 
