@@ -24,11 +24,11 @@ PORTS = 16
 WIDTHS, ASSUMED, TRUE = (64, 32, 32, 10), 0.3, 0.9
 
 
-def _task(inputs: Array, labels: Tensor, logits: object) -> TuningTask:
+def _task(inputs: Array, labels: Tensor, logits: object, probe: int = PROBE) -> TuningTask:
     """The last examples are reported on, those before them decide what is accepted, the rest is learnt."""
-    parts = [slice(0, -PROBE - TEST), slice(-PROBE - TEST, -TEST), slice(-TEST, None)]
-    training, probe, test = (Examples(inputs[part], labels[part]) for part in parts)
-    return TuningTask(training, probe, CrossEntropy(logits), Correct(logits), test)  # type: ignore[arg-type]
+    parts = [slice(0, -probe - TEST), slice(-probe - TEST, -TEST), slice(-TEST, None)]
+    learnt, probed, told = (Examples(inputs[part], labels[part]) for part in parts)
+    return TuningTask(learnt, probed, CrossEntropy(logits), Correct(logits), told)  # type: ignore[arg-type]
 
 
 @cache
@@ -78,7 +78,7 @@ def _weights(level: float) -> Array:
     def scores(inputs: Tensor, controls: Tensor) -> Tensor:
         return model(inputs, controls, model.draw(inputs.shape[:1], generator))
 
-    known = slice(0, -PROBE - TEST)
+    known = slice(0, -2 * PROBE - TEST)
     plan = ClassifierPlan(steps=600, batch_size=128, rate=0.01)
     found = train_classifier(scores, start, torch.as_tensor(images[known]), labels[known], plan)
     return found.clamp(-10.0, 10.0).numpy()
@@ -88,7 +88,7 @@ def noisy_trial(seed: int) -> Trial:
     """An optical network that is noisier than it was trained for."""
     device = EmulatedNoisyNetwork(_noisy(TRUE), seed=seed)
     limits = Limits.of(device.controls, scale=1.0)
-    problem = Problem(_task(*_images(), _as_they_are), limits, model=_noisy(ASSUMED), seed=seed)
+    problem = Problem(_task(*_images(), _as_they_are, 2 * PROBE), limits, model=_noisy(ASSUMED), seed=seed)
     return Trial(device, problem, _weights(ASSUMED))
 
 

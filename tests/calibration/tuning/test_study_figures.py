@@ -41,6 +41,7 @@ class Chip:
     readings: int
     settings: Mapping[str, Mapping[str, Any] | None]
     more: tuple[Contender, ...] = ()
+    passes: int = 1
 
     @property
     def contenders(self) -> list[Contender]:
@@ -76,7 +77,7 @@ CHIPS = (
     Chip(
         "noisy optical network 64-32-32-10, trained at 0.3 and noisy at 0.9, digits",
         noisy_trial,
-        20_000,
+        100_000,
         {
             "pat": {"update": adam(3e-3), "batch": 64},
             "dat": {"update": adam(3e-3), "batch": 64, "internal_states": "unitary"},
@@ -84,6 +85,7 @@ CHIPS = (
             "spsa": {"update": adam(3e-3), "perturbation": 0.02},
             "lock-in": {"parameters": 64},
         },
+        passes=4,
     ),
     Chip(
         "a dopant chip a week later, XOR",
@@ -94,6 +96,7 @@ CHIPS = (
             "pat": {"batch": 4},
             "spsa": {"update": adam(0.03), "perturbation": 0.04},
         },
+        passes=4,
     ),
 )  # fmt: skip
 
@@ -102,7 +105,7 @@ def studied(chip: Chip) -> Study:
     """Run everything on a chip and print what came of it."""
     print(f"\n{chip.title}: {len(SEEDS)} seeds, {chip.readings:,} readings each")
     plan, runs = TuningPlan(chip.readings, checks=8), []
-    for run in compare(chip.contenders, chip.make, plan, SEEDS):
+    for run in compare(chip.contenders, chip.make, plan, SEEDS, passes=chip.passes):
         runs.append(run)
         scores = " ".join(f"{score:.3f}" for score in run.scores)
         print(f"  {run.method:<20} {run.seed}: {scores}  {run.wall_s:.0f} s {run.failed[:90]}", flush=True)
