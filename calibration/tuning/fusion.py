@@ -7,11 +7,12 @@ model's, taken at those values.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from calibration.device import Array, Device
-from calibration.errors import PlanError
+from calibration.errors import NotFinite, PlanError
 from calibration.tuning.asking import Reading
 from calibration.tuning.method import Answer, Problem
 from calibration.tuning.task import Rows
@@ -50,7 +51,7 @@ class OneStage(StagedModel):
 
     def stage(self, k: int, state: Tensor, part: Tensor) -> Tensor:
         """See `StagedModel`: the whole model."""
-        return self(state, part)  # type: ignore[no-any-return]
+        return self.forward(state, part)
 
     def onward(self, k: int, state: Tensor) -> Tensor:
         """See `StagedModel`: nothing follows."""
@@ -154,13 +155,22 @@ class Batch:
         return cls(model, inputs, answer.targets[usable], measured)
 
     def task_gradient(self, problem: Problem, theta: Array, correction: Correction | None = None) -> Array:
-        """The gradient (n,) by θ of the task's mean loss at the measured outputs, by the model's slopes."""
+        """The gradient (n,) by θ of the task's mean loss at the measured outputs, by the model's slopes.
+
+        Raises NotFinite where a slope is not.
+        """
         leaf = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
         controls = problem.limits.tensor(leaf).to(self.inputs.dtype)
         outputs = passed(self.model, self.inputs, controls, self.measured, correction)[-1].fused
         loss = problem.task.loss(outputs, self.targets).mean()
         (gradient,) = torch.autograd.grad(loss, leaf)
         slope: Array = gradient.numpy()
+        if not np.isfinite(slope).all():
+            wrong = int(np.argmin(np.isfinite(slope)))
+            raise NotFinite(
+                f"the model's slope by {problem.limits.names[wrong]} is not finite; look at the model at these "
+                "settings, and lower the rates"
+            )
         return slope
 
 
@@ -170,15 +180,11 @@ def _read(model: StagedModel, reading: Reading, inner: bool) -> dict[int, Tensor
     return {**taps, len(names): reading.outputs}
 
 
-def missing_taps(problem: Problem, device: Device) -> tuple[str, ...]:
-    """Names of the taps that the model has and the device does not read."""
-    return tuple(name for name in in_stages(problem.known_model).tap_names if name not in device.taps)
-
-
 def check_taps(problem: Problem, device: Device) -> None:
     """Raise PlanError unless the device reads the states behind all inner stages of the model."""
-    model, missing = in_stages(problem.known_model), missing_taps(problem, device)
-    if not model.tap_names:
+    names = in_stages(problem.known_model).tap_names
+    missing = [name for name in names if name not in device.taps]
+    if not names:
         raise PlanError("the model has no inner states that could be measured; tune without internal states")
     if missing:
         raise PlanError(

@@ -67,7 +67,7 @@ class _ComplexConvolution:
             kernel = _square(real, -imaginary, imaginary)
             stride = 2 if self.change == "down" else 1
             flat = functional.conv2d(maps.flatten(1, 2), kernel, bias, stride=stride, padding=1)
-        return flat.unflatten(1, (2, self.maps_out))
+        return flat.view(len(flat), 2, self.maps_out, *flat.shape[2:])
 
 
 def _square(real: Tensor, right: Tensor, below: Tensor) -> Tensor:
@@ -196,27 +196,22 @@ def _size(state: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class ErrorNetworks:
-    """One network behind each stage, and all their weights in one vector."""
+    """One network behind each stage, and all their weights in one vector.
+
+    Attributes:
+        networks: complex ones where the states behind are fields, real ones otherwise.
+    """
 
     networks: tuple[ErrorNetwork, ...]
 
     @classmethod
-    def of(cls, problem: Problem, maps: tuple[int, int, int], hidden: int) -> "ErrorNetworks":
-        """Networks that fit the states of the problem's model: complex where there are fields, real otherwise."""
-        model = in_stages(problem.known_model)
-        kind = precision(problem.known_model)
-        inputs = torch.as_tensor(problem.task.training.inputs[:1]).to(kind)
-        controls = torch.as_tensor(problem.limits.controls(np.zeros(len(problem.limits.names)))).to(kind)
-        state, networks = model.enter(inputs), list[ErrorNetwork]()
-        with torch.no_grad():
-            for k, part in enumerate(model.parts(controls)):
-                before = model.onward(k - 1, state) if k else state
-                state = model.stage(k, before, part)
-                if state.is_complex():
-                    networks.append(ComplexUNet(_image(state.shape[1:]), maps))
-                else:
-                    shown = 0 if before.is_complex() else before[0].numel()
-                    networks.append(RealNetwork(shown, state[0].numel(), hidden))
+    def of(cls, shapes: Array, maps: tuple[int, int, int], hidden: int) -> "ErrorNetworks":
+        """Networks that fit states of the shapes that `state_shapes` tells."""
+        networks = []
+        for complex_, first, second in shapes.astype(int).tolist():
+            one: ErrorNetwork
+            one = ComplexUNet((first, second), maps) if complex_ else RealNetwork(first, second, hidden)
+            networks.append(one)
         return cls(tuple(networks))
 
     @property
@@ -238,6 +233,28 @@ class ErrorNetworks:
             return self.networks[k](parts[k], before, behind)
 
         return corrected
+
+
+def state_shapes(problem: Problem) -> Array:
+    """What the states of the problem's model are like, one row for each stage, (stages, 3).
+
+    Of fields behind a stage 1, rows, columns: ports in a row make the best square; of real states 0 and how many values
+    there are in front of the stage, 0 for fields, and behind it.
+    """
+    model, kind = in_stages(problem.known_model), precision(problem.known_model)
+    inputs = torch.as_tensor(problem.task.training.inputs[:1]).to(kind)
+    controls = torch.as_tensor(problem.limits.controls(np.zeros(len(problem.limits.names)))).to(kind)
+    shapes = []
+    with torch.no_grad():
+        state = model.enter(inputs)
+        for k, part in enumerate(model.parts(controls)):
+            before = model.onward(k - 1, state) if k else state
+            state = model.stage(k, before, part)
+            if state.is_complex():
+                shapes.append((1, *_image(state.shape[1:])))
+            else:
+                shapes.append((0, 0 if before.is_complex() else before[0].numel(), state[0].numel()))
+    return np.array(shapes, dtype=np.float64)
 
 
 def _image(shape: Sequence[int]) -> tuple[int, int]:

@@ -34,21 +34,14 @@ SMALL = (2, 3, 4)
 
 
 class TestDatOnOutputsAlone(MethodConformance):
-    readings = 2500
+    readings = 1600
 
     def create_method(self) -> Method:
-        return Dat(Update("adam", 0.1), batch=64, maps=SMALL)
-
-
-class TestDatUnitary(MethodConformance):
-    readings = 2500
-
-    def create_method(self) -> Method:
-        return Dat(Update("adam", 0.1), batch=64, internal_states="unitary", maps=SMALL)
+        return Dat(Update("adam", 0.1), batch=64, internal_states="none", maps=SMALL)
 
 
 class TestDatSeparable(MethodConformance):
-    readings = 2500
+    readings = 1600
 
     def create_method(self) -> Method:
         return Dat(Update("adam", 0.1), batch=64, internal_states="separable", maps=SMALL)
@@ -65,10 +58,10 @@ def noisy_lab(seed: int = 0) -> Lab:
 
 
 class TestDatOnRealLayers(MethodConformance):
-    readings = 2500
+    readings = 1600
 
     def create_method(self) -> Method:
-        return Dat(Update("adam", 0.02), batch=64, internal_states="separable", hidden=8)
+        return Dat(Update("adam", 0.02), batch=64, hidden=8)
 
     def create_lab(self, seed: int = 0) -> Lab:
         return noisy_lab(seed)
@@ -80,23 +73,23 @@ def test_the_model_comes_to_answer_as_a_chip_with_hidden_errors(internal_states:
     # the chip stays as it is: its parameters hardly move
     method = Dat(
         Update("adam", 1e-9),
-        network_update=Update("adam", 0.01),
+        network_update=Update("adam", 0.02),
         batch=64,
         internal_states=internal_states,  # type: ignore[arg-type]
         maps=(4, 6, 8),
         halving_epochs=0.0,
-        similarity_steps=3,
+        similarity_steps=2,
     )
     state = method.begin(lab.problem, lab.problem.limits.theta(lab.start))
     losses = []
-    for number in range(40):
+    for number in range(12):
         steps = method.step(lab.problem, state, number)
         answer = next(steps).take(lab.problem, lab.device)
         with pytest.raises(StopIteration) as end:
             steps.send(answer)
         state = end.value.value.state
         losses.append(end.value.value.figures["dissimilarity"])
-    assert np.mean(losses[-5:]) < 0.5 * losses[0]
+    assert np.mean(losses[-3:]) < 0.6 * losses[0]
 
 
 def test_networks_stay_out_of_the_gradient_while_they_warm_up() -> None:
@@ -106,7 +99,9 @@ def test_networks_stay_out_of_the_gradient_while_they_warm_up() -> None:
     rng = np.random.default_rng(0)
     moves = {}
     for epochs in (1.0, 0.0):
-        method = Dat(Update("plain", 1.0), batch=32, warm_up_epochs=epochs, maps=SMALL)
+        method = Dat(
+            Update("plain", 1.0), batch=32, internal_states="none", warm_up_epochs=epochs, maps=SMALL
+        )
         state = method.begin(lab.problem, theta)
         # networks that do correct something
         weights = 0.2 * rng.normal(size=state.memory["weights"].shape)
@@ -133,7 +128,7 @@ def test_networks_stay_out_of_the_gradient_while_they_warm_up() -> None:
         {"batch": 0},
         {"similarity_steps": 0},
         {"warm_up_epochs": -1.0},
-        {"internal_states": "auto"},
+        {"internal_states": "some"},
         {"maps": (4, 8)},
     ],
 )
@@ -151,6 +146,10 @@ def test_a_model_without_inner_states_cannot_be_compared_by_them() -> None:
     problem = Problem(lab.problem.task, Limits.of(device.controls, turn=TURN), model=alone)
     with pytest.raises(PlanError, match="no inner states"):
         Tuner(device, problem, Dat(internal_states="unitary"), TuningPlan(2500), np.zeros(12))
+    # what is read decides unless it is said
+    tuner = Tuner(device, problem, Dat(maps=SMALL), TuningPlan(2500), np.zeros(12))
+    _, step = (step for step, _ in zip(tuner, range(2), strict=False))
+    assert step.figures["dissimilarity"] > 0.0
 
 
 def test_digits_on_sixteen_ports_are_won_back() -> None:
@@ -167,14 +166,14 @@ def test_digits_on_sixteen_ports_are_won_back() -> None:
         labels[:1000],
         ClassifierPlan(steps=100, rate=0.05),
     ).double()
-    made = Fabrication.perfect(splitter_rad=0.06, phase_rad=0.15)
+    made = Fabrication.perfect(splitter_rad=0.05, phase_rad=0.1)
     device = EmulatedMeshNetwork(
         fabricate_network(layout, made, 7, meshes=3, activation=ElectroOptic(), readout=10),
         noise_relative=0.01,
     )
     task = TuningTask(
         Examples(images[:1000].numpy(), labels[:1000]),
-        Examples(images[1000:].numpy(), labels[1000:]),
+        Examples(images[1000:1150].numpy(), labels[1000:1150]),
         CrossEntropy(power_scores),
         Correct(power_scores),
     )
@@ -185,20 +184,19 @@ def test_digits_on_sixteen_ports_are_won_back() -> None:
         return accuracy(torch.as_tensor(device.run(unseen.numpy()[None]).outputs[0]), names)
 
     found = {"deployed": told_right(trained.numpy())}
-    common = {"batch": 128, "halving_epochs": 6.0}
+    common = {"batch": 64, "halving_epochs": 2.0}
     for name, method in {
-        "pat": Pat(Update("adam", 0.02), internal_states="no", **common),  # type: ignore[arg-type]
+        "pat": Pat(Update("adam", 0.01), internal_states="no", **common),  # type: ignore[arg-type]
         "dat": Dat(
-            Update("adam", 0.02),
+            Update("adam", 0.01),
             internal_states="separable",
-            network_update=Update("adam", 5e-3),
+            network_update=Update("adam", 0.01),
             **common,  # type: ignore[arg-type]
         ),
     }.items():
-        tuner = Tuner(device, problem, method, TuningPlan(14_000, checks=6), trained.remainder(TURN).numpy())
+        tuner = Tuner(device, problem, method, TuningPlan(4500, checks=4), trained.remainder(TURN).numpy())
         for _ in tuner:
             pass
         found[name] = told_right(tuner.best)
-    print(found)
     assert found["pat"] > found["deployed"] + 0.1
-    assert found["dat"] >= found["pat"]
+    assert found["dat"] > found["pat"] + 0.03

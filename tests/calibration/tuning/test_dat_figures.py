@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import pytest
@@ -91,19 +92,27 @@ class Study:
 
     Different from the published set-up: it starts from phases that were trained in silico and not from random ones;
     fewer images and fewer passes, so higher rates; readings have 1 % of noise; the logits are the shares of the ten
-    ports' powers, times 8, where the published ones are powers over the norm of all 64; the checkpoint is chosen on
-    validation images and not on the test set.
+    ports' powers, times 8, where the published ones are powers over the norm of all 64, which no detector reads here
+    (trained for them, and from Haar-random matrices, a network loses less to the errors when it is deployed); the
+    checkpoint is chosen on validation images and not on the test set.
     """
 
     in_silico: ClassifierPlan = field(
         default_factory=lambda: ClassifierPlan(steps=600, batch_size=128, rate=0.03)
     )
     batch: int = 100
-    steps: int = 600
+    steps: int = 300
     rate: float = 3e-3
-    halving_epochs: float = 6.0
-    network_rate: float = 2e-3
-    warm_up_epochs: float = 2.0
+    halving_epochs: float = 3.0
+    network_rate: float = 5e-3
+    warm_up_epochs: float = 1.5
+    seeds: int = 2
+
+
+WITH_ALL_OF_MNIST = Study(
+    ClassifierPlan(steps=3000, batch_size=128, rate=0.03), batch=250, steps=1500, halving_epochs=2.5, seeds=1
+)
+"""7.5 passes over 50,000 images, where the published training takes 50 over 60,000; some 35 minutes a row."""
 
 
 def light(part: Part) -> Array:
@@ -136,9 +145,12 @@ class Lab:
     error_free: float
 
 
-def lab(seed: int, study: Study) -> Lab:
+@cache
+def trained(seed: int, study: Study) -> Lab:
+    """A lab with a network that was trained in silico."""
     data = mnist()
     parts = [Examples(light(part), part.labels) for part in (data.train, data.validation, data.test)]
+    parts[1] = parts[1].at(np.arange(min(len(parts[1]), 1000)))  # a check reads them twice
     task = TuningTask(parts[0], parts[1], CrossEntropy(power_scores), Correct(power_scores), parts[2])
     perfect = design(torch.float32)
     generator = torch.Generator().manual_seed(seed)
@@ -190,6 +202,7 @@ def methods(study: Study) -> dict[str, Method]:
     }
     return {
         "PAT": Pat(update, internal_states="no", **common),  # type: ignore[arg-type]
+        "PAT measured": Pat(update, internal_states="yes", **common),  # type: ignore[arg-type]
         "DAT": Dat(update, internal_states="none", **dat),  # type: ignore[arg-type]
         "DAT unitary": Dat(update, internal_states="unitary", **dat),  # type: ignore[arg-type]
         "DAT separable": Dat(update, internal_states="separable", **dat),  # type: ignore[arg-type]
@@ -203,11 +216,6 @@ def results(
     device, task, start = chip(row, seed), lab.task, lab.phases.numpy()
     found = {"error-free": lab.error_free, "deployed": told_right(device, task, start)}
     say(f"{row.name} seed {seed}: {found}")
-    perfect = design(torch.float32)
-    for name, method in methods(study).items():
-        begun = time.perf_counter()
-        found[name] = tuned(device, task, perfect, method, start, study, seed)
-        say(f"{row.name} seed {seed} {name}: {found[name]:.1f} in {time.perf_counter() - begun:.0f} s")
     begun = time.perf_counter()
     plan = NetworkPlan(seed=seed, screens=ScreenPlan(seed=seed, mean_power=2.0))
     twin = calibrate_network(device, design(), plan).twin
@@ -220,4 +228,29 @@ def results(
     on_twin = Pat(gently, batch=study.batch, halving_epochs=study.halving_epochs)
     found["twin: PAT"] = tuned(device, task, single, on_twin, corrected, study, seed)
     say(f"{row.name} seed {seed} twin: {found} in {time.perf_counter() - begun:.0f} s")
+    perfect = design(torch.float32)
+    for name, method in methods(study).items():
+        begun = time.perf_counter()
+        found[name] = tuned(device, task, perfect, method, start, study, seed)
+        say(f"{row.name} seed {seed} {name}: {found[name]:.1f} in {time.perf_counter() - begun:.0f} s")
     return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_digits_on_three_meshes_are_won_back(row: Row) -> None:
+    """Prints the row beside the published one."""
+    study = Study() if len(mnist().train) < 10_000 else WITH_ALL_OF_MNIST
+    seeds = range(study.seeds)
+    found = [results(row, trained(seed, study), seed, study) for seed in seeds]
+    mean = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+    apart = {name: float(np.ptp([one[name] for one in found])) for name in found[0]}
+    print(f"\n{row.name}, {mnist().source}, {len(seeds)} seeds: mean (spread), published")
+    for name, value in mean.items():
+        known = f"{row.published[name]:10.1f}" if name in row.published else ""
+        print(f"  {name:18}{value:7.1f} ({apart[name]:3.1f}){known}")
+    assert mean["deployed"] < mean["error-free"] - 10.0
+    assert mean["deployed"] + 5.0 < mean["PAT"] < mean["PAT measured"]
+    assert mean["DAT separable"] > mean["PAT"]
+    assert mean["twin: PAT"] > mean["error-free"] - 1.0

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from calibration.device import Array
+from calibration.errors import NotFinite
 from calibration.tuning import Answer, Limits, Problem, Query, Reading
-from calibration.tuning.fusion import Batch, OneStage, in_stages, passed, precision
+from calibration.tuning.fusion import Batch, in_stages, passed, precision
 from hil.devices import EmulatedMeshNetwork, EmulatedNoisyNetwork
 from simulators.models.mesh import Fabrication, MeshLayout
 from simulators.models.optical import ElectroOptic, MeshNetwork, NoiseLevels, NoisyNetwork, fabricate_network
+from tests.calibration.tuning.whole import Whole
 from tests.conformance.method import TURN, small_lab
 
 
@@ -120,9 +122,6 @@ class _Astray(NoisyNetwork):
 
 
 def test_a_model_without_stages_is_one_stage(asked: tuple[Tensor, Tensor]) -> None:
-    class Whole(OneStage):
-        pass
-
     whole = in_stages(Whole(meshes(2)))
     reading = torch.rand(20, 2, dtype=torch.float64)
     (found,) = passed(whole, *asked, {0: reading})
@@ -151,3 +150,16 @@ def test_a_model_in_single_precision_is_used_so() -> None:
     assert precision(lab.problem.known_model) == torch.float64
     single = replace(lab.problem, model=meshes(0, 0.0).float())
     assert precision(single.known_model) == torch.float32
+
+
+def test_a_slope_that_is_not_finite_is_named() -> None:
+    class Broken(Whole):
+        def forward(self, inputs: Tensor, controls: Tensor) -> Tensor:
+            return super().forward(inputs, controls) * (controls[3] - controls[3].detach()).abs().sqrt()
+
+    lab = small_lab()
+    problem = replace(lab.problem, model=Broken(lab.problem.known_model))
+    rows, theta = np.arange(10), lab.problem.limits.theta(lab.start)
+    batch = Batch.of(problem, rows, Query(theta, rows).take(problem, lab.device), inner=False)
+    with pytest.raises(NotFinite, match=problem.limits.names[3]):
+        batch.task_gradient(problem, theta)

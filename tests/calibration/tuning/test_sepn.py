@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from calibration.tuning import ComplexUNet, ErrorNetworks, RealNetwork
+from calibration.tuning.sepn import state_shapes
+from tests.calibration.tuning.whole import Whole
 from tests.conformance.method import small_lab
 
 
@@ -87,23 +89,10 @@ def test_networks_for_real_states_see_what_goes_in() -> None:
 
 def test_there_is_one_network_for_each_stage() -> None:
     problem = small_lab().problem
-    networks = ErrorNetworks.of(problem, (4, 6, 8), 16)
+    networks = ErrorNetworks.of(state_shapes(problem), (4, 6, 8), 16)
     assert networks.networks == (ComplexUNet((2, 2), (4, 6, 8)),) * 2
     weights = networks.initial(3)
     assert weights.shape == (networks.n_weights,)
     np.testing.assert_array_equal(weights, networks.initial(3))
-    whole = replace(problem, model=_Whole(problem.known_model))
-    assert ErrorNetworks.of(whole, (4, 6, 8), 16).networks == (RealNetwork(8, 2, 16),)
-
-
-class _Whole(torch.nn.Module):
-    """A model that does not say what is inside it."""
-
-    def __init__(self, model: torch.nn.Module) -> None:
-        super().__init__()
-        self.inner = model
-        self.n_inputs, self.n_controls, self.n_outputs = 8, 24, 2
-
-    def forward(self, inputs: Tensor, controls: Tensor) -> Tensor:
-        outputs: Tensor = self.inner(inputs, controls)
-        return outputs
+    whole = replace(problem, model=Whole(problem.known_model))
+    assert ErrorNetworks.of(state_shapes(whole), (4, 6, 8), 16).networks == (RealNetwork(8, 2, 16),)
