@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hil.api.check import check as check
     from hil.api.export import export as export
     from hil.api.instruments import instruments as instruments
+    from hil.api.keep import keep as keep
     from hil.api.lab import demo as demo
     from hil.api.lab import init as init
     from hil.api.lab import station as station
@@ -51,6 +52,7 @@ _HOME = {
     "import_brainspy_data": "hil.imports.brainspy_data",
     "init": "hil.api.lab",
     "instruments": "hil.api.instruments",
+    "keep": "hil.api.keep",
     "record": "hil.api.recordings",
     "replay": "hil.api.recordings",
     "report": "hil.api.steps",

@@ -46,6 +46,11 @@ class Kind(Generic[Experiment, Bench]):
     check: Callable[[Experiment, Bench, Path], None]
     missed: Callable[[Experiment, Mapping[str, Any]], tuple[str, ...]]
 
+    @property
+    def command(self) -> str:
+        """What goes on with a run of this kind."""
+        return COMMANDS[self.format]
+
     def load_bench(self, path: Path, *, emulated: bool = True) -> Bench:
         """Read the bench file at `path`; where it is not to be connected, what it emulates need not be there."""
         return (
@@ -112,7 +117,7 @@ class Session(Generic[Experiment, Bench]):
             self.progress.finish()
             # what the files ask for, or what is missing, does not come right by going on
             if isinstance(error, OSError) or not isinstance(error, Exception):
-                command = f"hil {COMMANDS[self.kind.format]} {shlex.quote(str(self.folder))}"
+                command = f"hil {self.kind.command} {shlex.quote(str(self.folder))}"
                 error.add_note(f"the run is whole and can be resumed: {command}")
             raise
 

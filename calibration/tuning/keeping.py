@@ -456,7 +456,7 @@ class Keeper:
                     return
                 yield step
         finally:
-            steps.close()  # type: ignore[attr-defined]
+            steps.close()
 
     # Going on ---------------------------------------------------------------------------------------------
 

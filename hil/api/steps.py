@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from hil.config import mesh_experiment
+from hil.config import mesh_experiment, tune_experiment
 from hil.config.experiment_file import format_of
 from hil.outcome import Outcome
 from hil.progress import Progress
@@ -59,6 +59,10 @@ def report(target: Target, progress: Progress | None = None) -> Outcome:
         from hil.api.mesh import report_mesh
 
         return report_mesh(target, progress)
+    if format_of(Path(target)) == tune_experiment.FORMAT:
+        from hil.api.tune import report_tuning
+
+        return report_tuning(target, progress)
     from hil.steps.report import report as step
 
     return _run(target, progress, step)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from hil.config.tune_experiment import TuneExperiment
 from hil.config.yaml_file import load
-from hil.errors import ConfigError
+from hil.errors import ConfigError, StepError
 from hil.outcome import Outcome
 from hil.progress import Progress
 from hil.session import check_kind, open_session
+from hil.tuning.acceptance import KEEPING
 from hil.tuning.session import ASKED, FOLDER, TUNE
 
 
@@ -34,6 +35,7 @@ def tune(
     drivers' errors (after the safe state), RunError, and of the tuning itself BudgetTooSmall, NotFinite,
     NotRepeatable, OutsideLimits, ReadingFailed, ShapeError: the best parameters are kept in the run then too.
     """
+    from hil.tuning.report import report
     from hil.tuning.tune import tune as run
 
     path, asked = Path(target), {}
@@ -45,7 +47,10 @@ def tune(
     else:
         asked = _asked(path, methods, readings, seeds)
     with open_session(TUNE, path, progress, manifest=asked) as session, session.resumable():
+        if KEEPING in session.store.manifest:
+            raise StepError(f"{path} is a watch over a tuned chip; go on with it by hil keep")
         run(session, hold=hold)
+        report(session)
         return Outcome.of(session)
 
 
@@ -71,3 +76,12 @@ def _asked(
         "readings": readings or experiment.tuning.readings,
     }
     return {ASKED: asked, FOLDER: str(path.parent.resolve())}
+
+
+def report_tuning(target: Path | str, progress: Progress | None = None) -> Outcome:
+    """The page of a tuning or a watch from what its run holds so far; see `hil.report`."""
+    from hil.tuning.report import report
+
+    with open_session(TUNE, target, progress, new=False) as session, session.resumable():
+        report(session)
+        return Outcome.of(session)

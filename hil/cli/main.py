@@ -217,6 +217,20 @@ def tune(
     )
 
 
+@app.command(epilog="Example: hil keep tune.yaml   and, after an interruption, hil keep runs/RUN")
+def keep(
+    target: Target,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="Leave what was kept on the chip; otherwise it goes to rest.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Watch a tuned chip, and re-tune it by the cheapest means when it leaves its tolerance."""
+    import hil
+
+    _finish(hil.keep(target, hold=hold, progress=Bars()), json)
+
+
 @app.command(epilog="Example: hil sample experiment.yaml")
 def sample(target: Target, json: Json = False) -> None:
     """Drive the chip with the experiment's waveforms and record its answer."""

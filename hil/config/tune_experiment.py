@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from hil.config.experiment import Gate
 from hil.config.experiment_file import ExperimentBase
 from hil.config.fields import Amperes, Count, Ordinal, Seconds, Section, Share, Volts
+from hil.config.keep_section import KeepSection
 
 FORMAT = "hil-tune/1"
 
@@ -179,6 +180,7 @@ class TuneExperiment(ExperimentBase):
         known: a run folder of `hil calibrate` that knows the chip; of a mesh the newest calibration unless named.
         model: what methods with a model are given: the fitted twin or surrogate, or the design; none.
         methods: by name, with their settings.
+        keep: how the tuned chip is watched, and brought back.
     """
 
     format: Literal["hil-tune/1"]
@@ -188,4 +190,5 @@ class TuneExperiment(ExperimentBase):
     start: StartSection = StartSection()
     methods: Annotated[dict[str, dict[str, Any]], Field(min_length=1)] = {"spsa": {}}
     tuning: TuningSection = TuningSection()
+    keep: KeepSection | None = None
     acceptance: AcceptanceSection = AcceptanceSection()

@@ -8,10 +8,17 @@ from hil.config.tune_experiment import TuneExperiment
 
 TUNING = "tuning"
 """The section of the run's metrics that lists what each method came to."""
+KEEPING = "keeping"
+"""The section of the run's metrics that tells of a watch, and the field of its manifest that says that it is one."""
 
 
 def criteria(experiment: TuneExperiment, metrics: Mapping[str, Any]) -> Iterator[Criterion]:
-    """Every criterion, measured by the best of the methods that were run."""
+    """Every criterion, measured by the best of the methods that were run, or by a watch's last look."""
+    if (watch := metrics.get(KEEPING)) is not None:
+        if experiment.acceptance.min_score is not None:
+            last = watch["looks"][-1]["score"]
+            yield Criterion("score at the last look", last, experiment.acceptance.min_score, "", "at least")
+        return
     runs, asked = metrics.get(TUNING, []), experiment.acceptance
     best = max(runs, key=lambda run: run["best_score"], default=None)
     name = f"{best['method']}, " if best else ""

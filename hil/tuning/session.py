@@ -7,6 +7,7 @@ from hil.config import device_file
 from hil.config.bench import RackFile, load_chip_bench
 from hil.config.device_file import DeviceFile
 from hil.config.experiment_file import format_of
+from hil.config.keep_section import KeepSection
 from hil.config.tune_experiment import FORMAT, TuneExperiment
 from hil.config.yaml_file import load
 from hil.errors import ConfigError
@@ -15,6 +16,8 @@ from hil.tuning.acceptance import missed
 
 TunedBench: TypeAlias = RackFile | DeviceFile
 TuneSession: TypeAlias = Session[TuneExperiment, Any]
+START = "start"
+"""The field of the manifest that names the tuned controls that a watch begins with."""
 ASKED, FOLDER = "tuning", "experiment_folder"
 """Fields of a run's manifest: what is run, the command line heeded, and where the experiment file was."""
 
@@ -52,7 +55,39 @@ def check(experiment: TuneExperiment, bench: TunedBench, path: Path) -> None:
             raise ConfigError(f"{path}: methods: {error}") from None
 
 
+def check_keeping(experiment: TuneExperiment, bench: TunedBench, path: Path) -> None:
+    """ConfigError also where nothing is said of keeping, or of a rung that there is not."""
+    from calibration.errors import PlanError
+    from calibration.tuning.registry import make_method
+
+    check(experiment, bench, path)
+    if experiment.keep is None:
+        raise ConfigError(
+            f"{path}: it says nothing of keeping; add a section such as  "
+            "keep: {every: 10 min, for: 24 h, tolerance: 0.02}"
+        )
+    for place, rung in enumerate(experiment.keep.ladder):
+        try:
+            make_method(rung.method, rung.settings)
+        except PlanError as error:
+            raise ConfigError(f"{path}: keep.ladder.{place}: {error}") from None
+
+
+class KeepKind(TuneKind):
+    """Sessions in which a tuned chip is watched."""
+
+    command = "keep"
+
+
 TUNE = TuneKind(FORMAT, TuneExperiment, RackFile, check, missed)
+KEEP = KeepKind(FORMAT, TuneExperiment, RackFile, check_keeping, missed)
+
+
+def keep_section(experiment: TuneExperiment) -> KeepSection:
+    """What the experiment says of keeping; ConfigError where it says nothing."""
+    if experiment.keep is None:
+        raise ConfigError("the experiment file says nothing of keeping; add a section keep")
+    return experiment.keep
 
 
 def folder_of(session: TuneSession) -> Path:

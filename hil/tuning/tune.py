@@ -1,21 +1,18 @@
 """Run methods on a chip one after another, keep every step, and leave the best."""
 
-import json
 import math
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-import numpy as np
 import torch
 
-from calibration.tuning import Examples, Snapshot, Tuner, TuningPlan, TuningStep
+from calibration.tuning import Examples, Tuner, TuningPlan, TuningStep
 from calibration.tuning.method import answered
 from calibration.tuning.registry import make_method
-from hil.errors import DamagedRun
 from hil.tuning.acceptance import TUNING
 from hil.tuning.lab import TuningLab, lab_of
 from hil.tuning.session import ASKED, TuneSession
+from hil.tuning.snapshots import read_snapshot, write_snapshot
 
 BEST, KEPT = "best", "tuning"
 """Folders of a run: the best controls of each method, and where each method is."""
@@ -69,8 +66,8 @@ def tune(session: TuneSession, *, hold: bool = False) -> None:
 def tune_on(session: TuneSession, lab: TuningLab, one: Asked) -> Tuner:
     """One method on a chip that is connected, and its figures."""
     method = make_method(one.method, session.experiment.methods.get(one.method, {}))
-    place = session.folder / KEPT / f"{one.name}.safetensors"
-    saved = _read(place) if place.exists() else None
+    place = session.folder / _place(one)
+    saved = read_snapshot(place) if place.exists() else None
     tuner = Tuner(lab.device, lab.problem, method, plan_of(session), lab.start, saved)
     before = float(saved.facts["seconds"]) if saved is not None else 0.0
     begun, told = time.monotonic(), tuner.readings
@@ -79,7 +76,7 @@ def tune_on(session: TuneSession, lab: TuningLab, one: Asked) -> Tuner:
     try:
         for step in running:
             seconds = before + time.monotonic() - begun
-            _keep(session, one, tuner.snapshot(), seconds)
+            write_snapshot(session.store, _place(one), tuner.snapshot(), seconds)
             _log(session, one, step)
             session.progress.advance(_line(tuner, step), step.readings - told)
             told = step.readings
@@ -89,6 +86,10 @@ def tune_on(session: TuneSession, lab: TuningLab, one: Asked) -> Tuner:
         session.progress.finish()
     _note(session, one, tuner, lab, before + time.monotonic() - begun)
     return tuner
+
+
+def _place(one: Asked) -> str:
+    return f"{KEPT}/{one.name}.safetensors"
 
 
 def _log(session: TuneSession, one: Asked, step: TuningStep) -> None:
@@ -152,24 +153,3 @@ def _tested(lab: TuningLab, test: Examples | None) -> float | None:
         return None
     answer = answered(lab.problem, test, lab.problem.asking(lab.device, test.inputs))
     return float(answer.scores.mean())
-
-
-def _keep(session: TuneSession, one: Asked, snapshot: Snapshot, seconds: float) -> None:
-    """Replace what is known of a method's run, whole or not at all."""
-    from safetensors.numpy import save
-
-    arrays = {name: np.ascontiguousarray(values) for name, values in snapshot.arrays.items()}
-    told = {"facts": json.dumps({**snapshot.facts, "seconds": seconds})}
-    session.store.write_bytes(f"{KEPT}/{one.name}.safetensors", save(arrays, told))
-
-
-def _read(place: Path) -> Snapshot:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(place, framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            facts = json.loads((file.metadata() or {})["facts"])
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise DamagedRun(f"{place} is cut short or altered ({error}); restore it from a copy") from None
-    return Snapshot(arrays, facts)

@@ -1,0 +1,32 @@
+"""Where a tuning or a watch is, as one file of its run."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from calibration.tuning import Snapshot
+from hil.errors import DamagedRun
+from hil.store import RunStore
+
+
+def write_snapshot(store: RunStore, name: str, snapshot: Snapshot, seconds: float) -> None:
+    """Replace the file `name` of the run, whole or not at all; `seconds` is the time that it took so far."""
+    from safetensors.numpy import save
+
+    arrays = {key: np.ascontiguousarray(values) for key, values in snapshot.arrays.items()}
+    told = {"facts": json.dumps({**snapshot.facts, "seconds": seconds})}
+    store.write_bytes(name, save(arrays, told))
+
+
+def read_snapshot(place: Path) -> Snapshot:
+    """What `write_snapshot` wrote, the seconds among its facts; raises DamagedRun for a file that is not whole."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(place, framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            facts = json.loads((file.metadata() or {})["facts"])
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise DamagedRun(f"{place} is cut short or altered ({error}); restore it from a copy") from None
+    return Snapshot(arrays, facts)
