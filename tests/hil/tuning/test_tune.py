@@ -105,16 +105,25 @@ def test_what_cannot_be_run_is_refused_before_a_reading(
     assert text in " ".join(done.stderr.split())
 
 
+MATRIX = {
+    "kind: classes": "kind: matrix",
+    "clusters: {": "haar: 7  # {",
+    "amplitude: 3": "# 3",
+    "probe: 0.4": "probes: 2",
+    "  test: 0.2": "  # test",
+}
+
+
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"kind: classes": "kind: matrix", "clusters: {": "haar: 7  # {", "amplitude: 3": "# 3", "probe: 0.4": "probes: 2", "  test: 0.2": "  # test"}, "nothing that a mesh-network chip can be asked"),
+        (MATRIX, "nothing that a mesh-network chip can be asked"),
         ({"batch: 16": "bach: 16"}, "has no setting 'bach'"),
         ({"batch: 16": "batch: 0"}, "at least 1"),
         ({"amplitude: 3": "amplitude: 300"}, "change amplitude"),
         ({"  train: {steps: 60, rate: 0.03}": "  file: nowhere.json"}, "nowhere.json cannot be read"),
     ],
-)  # fmt: skip
+)
 def test_files_that_do_not_fit_are_refused(tmp_path: Path, changes: dict[str, str], text: str) -> None:
     experiment = make_tuning(tmp_path / "lab", **changes)
     with pytest.raises(ConfigError, match=text):
@@ -140,14 +149,21 @@ def test_a_restless_chip_is_told_before_the_budget_is_spent(tmp_path: Path) -> N
     assert steps_of(the_run(experiment), "spsa-0") == []
 
 
+DNPU = {
+    "readings: 60000": "readings: 9000",
+    "checks: 6": "checks: 2",
+    "plateau: 10 ms": "plateau: 3 ms",
+    "probes: 8": "probes: 2",
+    "min_score: 1.0": "min_score: 0.1",
+}
+MESH = {"readings: 3000": "readings: 150", "checks: 5": "checks: 2", "min_gain: 0.01": "min_gain: -1.0"}
+DIFFRACTIVE = {"readings: 600": "readings: 250", "checks: 4": "checks: 2"}
+
+
 @pytest.mark.parametrize(
     ("kind", "changes"),
-    [
-        ("dnpu-tuning", {"readings: 60000": "readings: 9000", "checks: 6": "checks: 2", "plateau: 10 ms": "plateau: 3 ms", "probes: 8": "probes: 2", "min_score: 1.0": "min_score: 0.1"}),
-        ("mesh-tuning", {"readings: 3000": "readings: 150", "checks: 5": "checks: 2", "min_gain: 0.01": "min_gain: -1.0"}),
-        ("diffractive-tuning", {"readings: 600": "readings: 250", "checks: 4": "checks: 2"}),
-    ],
-)  # fmt: skip
+    [("dnpu-tuning", DNPU), ("mesh-tuning", MESH), ("diffractive-tuning", DIFFRACTIVE)],
+)
 def test_through_the_instruments_of_every_chip(tmp_path: Path, kind: str, changes: dict[str, str]) -> None:
     hil.init(kind, tmp_path / "lab")
     experiment = tmp_path / "lab" / "tune.yaml"
