@@ -21,7 +21,7 @@ def contenders(batch: int = BATCH) -> list[Contender]:
         Contender("PAT, design, taps", Pat(UPDATE, batch=batch, internal_states="yes")),
         Contender("PAT, aligned twin", Pat(UPDATE, batch=batch, internal_states="no"), aligned),
         Contender("PAT, aligned twin, taps", Pat(UPDATE, batch=batch, internal_states="yes"), aligned),
-        Contender("DAT", Dat(UPDATE, learning, batch=batch)),
+        Contender("DAT", Dat(UPDATE, learning, batch=batch, internal_states="none")),
         Contender("DAT, taps", Dat(UPDATE, learning, batch=batch, internal_states="unitary")),
         Contender("SPSA", Spsa(Update("adam", 0.02), perturbation=0.05, batch=batch)),
     ]

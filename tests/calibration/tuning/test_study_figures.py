@@ -121,7 +121,7 @@ def draw(title: str, study: Study, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axis = pyplot.subplots(figsize=(9, 6))
+    figure, axis = pyplot.subplots(figsize=(11, 6))
     for row in study.rows():
         if row.seeds:
             band = study.band(row.method)
@@ -130,7 +130,7 @@ def draw(title: str, study: Study, path: Path) -> None:
                 band.readings, band.low, band.high, step="post", alpha=0.15, color=line.get_color()
             )
     axis.set(title=title, xlabel="readings of the device", ylabel="accuracy on the test examples")
-    axis.legend(fontsize=8, loc="lower right")
+    axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0))
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
