@@ -19,12 +19,14 @@ from calibration.tuning.dopant import dopant_problem, model_of
 from calibration.tuning.feedback_alignment import Dfa
 from calibration.tuning.finite_differences import FiniteDifferences
 from calibration.tuning.genetic import Genetic
+from calibration.tuning.gift import Gift
 from calibration.tuning.keeping import Keeper, KeepingPlan, Look, Retuning, Rung
 from calibration.tuning.limits import Limits
 from calibration.tuning.lock_in import LockIn
 from calibration.tuning.losses import Correct, CrossEntropy, share_fidelity, share_infidelity, squared_error
 from calibration.tuning.method import Answer, Method, Problem, Query, State, Stepped, Steps
 from calibration.tuning.multiplexed import MultiplexedGradientDescent
+from calibration.tuning.noise_structure import AdditiveNoise, NoiseStructure
 from calibration.tuning.paired import Paired, compared
 from calibration.tuning.parameter_shift import ParameterShift
 from calibration.tuning.pat import Pat
@@ -40,6 +42,7 @@ from calibration.tuning.tuner import Check, Snapshot, Tuner, TuningPlan, TuningS
 from calibration.tuning.updates import Update
 
 __all__ = [
+    "AdditiveNoise",
     "Answer",
     "Asking",
     "Backpropagation",
@@ -60,6 +63,7 @@ __all__ = [
     "Examples",
     "FiniteDifferences",
     "Genetic",
+    "Gift",
     "Keeper",
     "KeepingPlan",
     "Limits",
@@ -67,6 +71,7 @@ __all__ = [
     "Look",
     "Method",
     "MultiplexedGradientDescent",
+    "NoiseStructure",
     "Paired",
     "ParameterShift",
     "Passage",

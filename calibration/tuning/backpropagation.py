@@ -46,7 +46,7 @@ class Backpropagation(Method):
     """
 
     name: ClassVar[str] = "backpropagation"
-    update: Update = field(default_factory=Update)
+    update: Update = field(default_factory=lambda: Update(rate=0.003))
     batch: int = 64
     opposed: bool = False
 

@@ -131,9 +131,8 @@ class _Strategy:
         }
         if np.isfinite(low).any() or np.isfinite(high).any():
             settings["bounds"] = [low, high]
-        most = 0.3 * float(
-            (high - low).max()
-        )  # no use in more, and the package refuses it of a single parameter
+        # no use in more, and the package refuses it of a single parameter
+        most = 0.3 * float((high - low).max())
         self._known: Any = cma.CMAEvolutionStrategy(start, min(spread, most), settings)
 
     @property

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import torch
+
 from calibration.device import Array, Device
 from calibration.errors import BudgetTooSmall, CalibrationError, PlanError
 from calibration.tuning.method import Method, Problem, answered
@@ -14,7 +16,7 @@ from calibration.tuning.tuner import Tuner, TuningPlan, TuningStep
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A chip at its start, and what is known of it.
+    """A chip at its start, and what is known of it: where one run begins.
 
     Attributes:
         device: nobody has tuned it.
@@ -49,6 +51,7 @@ def compare(
     plan: TuningPlan,
     seeds: Iterable[int],
     *,
+    passes: int = 1,
     known: Iterable[Run] = (),
     watch: Callable[[Contender, int, TuningStep], None] | None = None,
 ) -> Iterator[Run]:
@@ -61,20 +64,23 @@ def compare(
     Args:
         make: the chip of a seed: alike at every call, so that all contenders meet the same.
         plan: of each run; what `prepare` reads is taken off its readings.
+        passes: over the test examples for each score; more of them average a noisy chip.
         known: runs that there are already: they are not repeated.
         watch: is told every step.
 
     Raises:
-        PlanError: two contenders of one name, a task without test examples.
+        PlanError: two contenders of one name, a task without test examples, less than one pass.
     """
     names = [contender.name for contender in contenders]
     if len(set(names)) != len(names):
         raise PlanError(f"contenders {', '.join(names)}: each needs a name of its own")
+    if passes < 1:
+        raise PlanError(f"{passes} passes over the test examples: at least 1")
     done = {(run.method, run.seed) for run in known}
     for seed in seeds:
         for contender in contenders:
             if (contender.name, seed) not in done:
-                yield _run(contender, make(seed), plan, seed, watch)
+                yield _run(contender, make(seed), plan, seed, passes, watch)
 
 
 def _run(
@@ -82,6 +88,7 @@ def _run(
     trial: Trial,
     plan: TuningPlan,
     seed: int,
+    passes: int,
     watch: Callable[[Contender, int, TuningStep], None] | None,
 ) -> Run:
     if trial.problem.task.test is None:
@@ -91,7 +98,7 @@ def _run(
     began_s, points, failed = time.perf_counter(), list[tuple[int, float, float]](), ""
     try:
         trial.problem.check(trial.device)
-        points.append((0, *_tested(trial, trial.start)))
+        points.append((0, *_tested(trial, trial.start, passes)))
         before = trial.device.cost.readings
         if contender.prepare is not None:
             trial = contender.prepare(trial)
@@ -104,7 +111,7 @@ def _run(
         tuner = Tuner(trial.device, trial.problem, contender.method, left, trial.start)
         for step in tuner:
             if step.check is not None:
-                points.append((spent + step.readings, *_tested(trial, tuner.best)))
+                points.append((spent + step.readings, *_tested(trial, tuner.best, passes)))
             if watch is not None:
                 watch(contender, seed, step)
     except CalibrationError as error:
@@ -115,11 +122,12 @@ def _run(
     return Run(contender.name, seed, readings, scores, errors, time.perf_counter() - began_s, failed)
 
 
-def _tested(trial: Trial, controls: Array) -> tuple[float, float]:
+def _tested(trial: Trial, controls: Array, passes: int) -> tuple[float, float]:
     """Mean score of the test examples and its standard error."""
     problem, test = trial.problem, trial.problem.task.test
     if test is None:
         raise PlanError("what comes before a method took the test examples away; keep them in the task")
     trial.device.set_controls(controls)
-    scores = answered(problem, test, problem.asking(trial.device, test.inputs)).scores
+    readings = [problem.asking(trial.device, test.inputs) for _ in range(passes)]
+    scores = torch.cat([answered(problem, test, reading).scores for reading in readings])
     return float(scores.mean()), float(scores.std(correction=0)) / math.sqrt(len(scores))

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from calibration.device import Array, Device
 from calibration.errors import PlanError
-from calibration.tuning.fusion import Batch, check_taps, passed
+from calibration.tuning.asking import Reading
+from calibration.tuning.fusion import Batch, check_taps, in_stages, passed
 from calibration.tuning.method import Method, Problem, Query, State, Stepped, Steps
 from calibration.tuning.sepn import ErrorNetworks, state_shapes
 from calibration.tuning.updates import Update, halved
 
-InternalStates = Literal["none", "unitary", "separable"]
+InternalStates = Literal["auto", "none", "unitary", "separable"]
 _TASK, _NETWORK = "task.", "network."
 
 
@@ -37,8 +38,8 @@ class Dat(Method):
         batch: examples of each step.
         internal_states: none: the outputs alone are compared and fused; unitary: measured inner states too, and the
             networks are trained together; separable: the same, each network by itself, on the measured states
-            in front of its stage. The published separable mode knows these with their phases; here they are
-            fused like all others.
+            in front of its stage; auto: separable where all inner states are read, none otherwise. The published
+            separable mode knows these states with their phases; here they are fused like all others.
         warm_up_epochs: passes over the training examples in which the networks learn and are not yet in the task's
             gradient.
         halving_epochs: passes after which both rates are halved, each time; 0 for never.
@@ -49,9 +50,9 @@ class Dat(Method):
 
     name: ClassVar[str] = "dat"
     update: Update = field(default_factory=Update)
-    network_update: Update = field(default_factory=lambda: Update("adam", 1e-3))
+    network_update: Update = field(default_factory=lambda: Update("adam", 5e-3))
     batch: int = 100
-    internal_states: InternalStates = "none"
+    internal_states: InternalStates = "auto"
     warm_up_epochs: float = 1.0
     halving_epochs: float = 10.0
     similarity_steps: int = 1
@@ -75,7 +76,7 @@ class Dat(Method):
     def check(self, problem: Problem, device: Device) -> None:
         """See `Method`."""
         problem.known_model  # noqa: B018  its error is the check
-        if self.internal_states != "none":
+        if self.internal_states in ("unitary", "separable"):
             check_taps(problem, device)
 
     def cost(self, problem: Problem) -> int:
@@ -97,7 +98,8 @@ class Dat(Method):
         """See `Method`."""
         rows = problem.batch(number, self.batch)
         answer = yield Query(state.theta, rows)
-        batch = Batch.of(problem, rows, answer, inner=self.internal_states != "none")
+        mode = self._mode(problem, answer.reading)
+        batch = Batch.of(problem, rows, answer, inner=mode != "none")
         age = int(state.memory["age"])
         networks, weights = self.networks(state.memory["shapes"]), state.memory["weights"]
         network_memory = _under(_NETWORK, state)
@@ -107,7 +109,7 @@ class Dat(Method):
         apart = []
         for _ in range(self.similarity_steps):
             leaf = torch.tensor(weights, requires_grad=True)
-            loss = self._dissimilarity(batch, controls, networks, leaf)
+            loss = _dissimilarity(batch, controls, networks, leaf, apart=mode == "separable")
             (gradient,) = torch.autograd.grad(loss, leaf)
             apart.append(loss.item())
             weights, network_memory = self.network_update.apply(
@@ -128,24 +130,24 @@ class Dat(Method):
         figures = {"dissimilarity": apart[0], "gradient": float(np.linalg.norm(slope))}
         return Stepped(State(theta, memory), answer.loss, figures)
 
-    def _dissimilarity(
-        self, batch: Batch, controls: Tensor, networks: ErrorNetworks, weights: Tensor
-    ) -> Tensor:
-        correction = networks.correction(weights.to(batch.inputs.dtype))
-        separable = self.internal_states == "separable"
-        found = passed(
-            batch.model,
-            batch.inputs,
-            controls,
-            batch.measured if separable else {},
-            correction,
-            apart=separable,
-        )
-        terms = [
-            (found[k].modelled - reading).square().mean() / reading.square().mean().clamp(min=1e-30)
-            for k, reading in batch.measured.items()
-        ]
-        return torch.stack(terms).sum()
+    def _mode(self, problem: Problem, reading: Reading) -> InternalStates:
+        if self.internal_states != "auto":
+            return self.internal_states
+        names = in_stages(problem.known_model).tap_names
+        return "separable" if names and all(name in reading.taps for name in names) else "none"
+
+
+def _dissimilarity(
+    batch: Batch, controls: Tensor, networks: ErrorNetworks, weights: Tensor, *, apart: bool
+) -> Tensor:
+    correction = networks.correction(weights.to(batch.inputs.dtype))
+    measured = batch.measured if apart else {}
+    found = passed(batch.model, batch.inputs, controls, measured, correction, apart=apart)
+    terms = [
+        (found[k].modelled - reading).square().mean() / reading.square().mean().clamp(min=1e-30)
+        for k, reading in batch.measured.items()
+    ]
+    return torch.stack(terms).sum()
 
 
 def _under(prefix: str, state: State) -> dict[str, Array]:

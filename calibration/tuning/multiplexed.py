@@ -39,7 +39,7 @@ class MultiplexedGradientDescent(Method):
 
     The modulation is what the cost has above its `baseline`: the cost at θ itself, measured again whenever examples
     or θ change, or the mean cost of the same examples in the window. Codes that sum to nothing over a window do
-    without a measurement.
+    without a measurement; a tick that is alone with its examples does not.
 
     Attributes:
         update: of the parameters.
@@ -51,12 +51,12 @@ class MultiplexedGradientDescent(Method):
     """
 
     name: ClassVar[str] = "mgd"
-    update: Update = field(default_factory=lambda: Update(fall=100.0))
+    update: Update = field(default_factory=lambda: Update(fall=150.0))
     code: Code = "random"
     perturbation: float = 0.05
-    tau_x: int = 8
+    tau_x: int = 4
     tau_p: int = 1
-    tau_theta: int = 8
+    tau_theta: int = 4
     baseline: Baseline = "mean"
     batch: int = 32
 
@@ -96,6 +96,8 @@ class MultiplexedGradientDescent(Method):
         queries = window
         if self.baseline == "measured":
             queries += min(window, math.ceil((window - 1) / self.tau_x) + 1)
+        elif window % self.tau_x and self.tau_x % window:
+            queries += 2  # a tick at either end of the window may be alone with its examples
         return queries * problem.asking.cost(min(self.batch, len(problem.task.training)))
 
     def step(self, problem: Problem, state: State, number: int) -> Steps:
@@ -105,10 +107,8 @@ class MultiplexedGradientDescent(Method):
         correlated, power = np.zeros_like(centre), np.zeros_like(centre)
         losses = []
         for rows, codes in self._segments(problem, number * window, window):
-            if self.baseline == "mean" and len(codes) == 1:
-                continue  # nothing to tell a modulation by
             base: Answer | None = None
-            if self.baseline == "measured":
+            if self.baseline == "measured" or len(codes) == 1:
                 base = yield Query(centre, rows)
             answers: list[Answer] = []
             for code in codes:

@@ -157,6 +157,6 @@ def _bent(first: Answer, again: Answer, above: Answer, below: Answer, opposite: 
     factor = 0.5 + sum(bright)
     rest = float((middle + far - up - down).square().mean())
     explained = factor * float(noise.mean())
-    error = factor * float(noise.std()) * math.sqrt(2.0 / noise.numel())
+    error = factor * float(noise.std(unbiased=False)) * math.sqrt(2.0 / noise.numel())
     modulation = float(((up - down).square() + (middle - far).square()).mean())
     return min(1.0, max(0.0, rest - explained - 4.0 * error) / max(modulation + explained, 1e-300))

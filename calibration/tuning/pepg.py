@@ -35,7 +35,7 @@ class Pepg(Method):
     """
 
     name: ClassVar[str] = "pepg"
-    update: Update = field(default_factory=Update)
+    update: Update = field(default_factory=lambda: Update(rate=0.005))
     spread: float = 0.05
     spread_rate: float = 0.05
     pairs: int = 4

@@ -18,6 +18,7 @@ _HOMES: Final = {
     "dfa": "calibration.tuning.feedback_alignment:Dfa",
     "finite-differences": "calibration.tuning.finite_differences:FiniteDifferences",
     "genetic": "calibration.tuning.genetic:Genetic",
+    "gift": "calibration.tuning.gift:Gift",
     "lock-in": "calibration.tuning.lock_in:LockIn",
     "mgd": "calibration.tuning.multiplexed:MultiplexedGradientDescent",
     "parameter-shift": "calibration.tuning.parameter_shift:ParameterShift",

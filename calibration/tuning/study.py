@@ -188,12 +188,9 @@ class Study:
         readings, _, chosen = min(able, key=lambda one: one[:2])
         start = f"from {chosen.before:.3f} to {chosen.after:.3f}"
         if chosen.method == best.method:
-            rivals = len(able) - 1
-            others = (
-                f"{rivals} other{'s' if rivals > 1 else ''} came as near but later"
-                if rivals
-                else "no other came as near"
-            )
+            others = "no other came as near"
+            if len(able) > 1:
+                others = f"{len(able) - 1} of {len(rows) - 1} others came as near, but later"
             return Recommendation(
                 best.method,
                 f"{best.method}: {start}, the highest score; within the noise of {noise:.2g} after {readings:,} "

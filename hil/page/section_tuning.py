@@ -17,24 +17,14 @@ def recommendation(data: TuningReport, numbers: Numbers) -> Markup:
     """The method to take, in a sentence."""
     if not data.runs:
         return missing("No method has been run yet.")
-    methods = by_method(data.runs)
-    name = numbers.value("recommended", "method")
-    seeds = min(len(one.runs) for one in methods)
-    sentence = [
-        "Take ",
-        tag("b", name),
-        ": it came within the noise of the best after ",
-        numbers(count, "recommended", "readings"),
-        f" readings, and ended at {data.score_name} ",
-        numbers(_figure, "recommended", "score"),
-        "." if len(methods) > 1 else ". No other method was run.",
-    ]
+    reason = str(numbers.value("recommended", "reason"))
+    alone = min(len(one.runs) for one in by_method(data.runs)) == 1
     caution = (
         "With one seed of a method the spread between runs is not known; two or more would tell what is chance."
-        if seeds == 1
-        else "Within the noise: means over the seeds that differ by less than two standard errors of their difference."
+        if alone
+        else f"By the {data.score_name} on the probe set; the noise is two standard errors of the best mean."
     )
-    return join([tag("p", *sentence), tag("p", caution)])
+    return join([tag("p", reason[0].upper() + reason[1:], "."), tag("p", caution)])
 
 
 def accuracy(data: TuningReport, numbers: Numbers) -> Markup:

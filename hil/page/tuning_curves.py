@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from calibration.tuning.study import Recommendation, Run, Study
 from hil.page.data import Array
 from hil.page.tuning_data import TuningRun
 
@@ -75,23 +76,23 @@ def good_enough(methods: Sequence[MethodRuns]) -> float:
     return float(best.final().mean()) - _SURE * best.standard_error
 
 
-def recommended(methods: Sequence[MethodRuns]) -> tuple[MethodRuns, float] | None:
-    """The method that is within the noise of the best with the fewest readings, and how many.
-
-    Within the noise: the means of the final scores differ by less than two standard errors of their difference; then
-    the readings count at which its seeds, on the mean, had the score from which on it is. None where there is none.
-    """
-    if not methods:
-        return None
-    best = max(methods, key=lambda one: float(one.final().mean()))
-    found = []
-    for one in methods:
-        apart = float(best.final().mean() - one.final().mean())
-        if apart <= _SURE * math.hypot(best.standard_error, one.standard_error):
-            needed = one.readings_to(min(good_enough(methods), float(one.final().min())))
-            found.append((needed if needed is not None else math.inf, one))
-    readings, one = min(found, key=lambda pair: pair[0])
-    return one, readings
+def recommended(runs: Sequence[TuningRun]) -> Recommendation:
+    """The method to take, by the scores of the probe set; see `Study.recommendation`."""
+    budget = max((run.readings for run in runs), default=0)
+    return Study.of(
+        budget,
+        (
+            Run(
+                run.method,
+                run.seed,
+                tuple(int(at) for at in run.at),
+                tuple(run.score.tolist()),
+                (0.0,) * len(run.at),  # of single samples nothing was kept: the noise is that between seeds
+                run.seconds or 0.0,
+            )
+            for run in runs
+        ),
+    ).recommendation()
 
 
 def _held(at: Array, values: Array, grid: Array) -> Array:

@@ -1,6 +1,7 @@
 """Every figure of a tuning's or a watch's report as plain values."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +20,7 @@ def tuning_metrics(data: TuningReport) -> Metrics:
         enough = good_enough(methods)
         found["methods"] = {one.method: _method(one, enough) for one in methods}
         found["compared"] = {"methods": len(methods), "runs": len(data.runs), "good_enough_score": enough}
-        if (chosen := recommended(methods)) is not None:
-            found["recommended"] = {
-                "method": chosen[0].method,
-                "readings": chosen[1],
-                "score": float(chosen[0].final().mean()),
-            }
+        found["recommended"] = asdict(recommended(data.runs))
     if data.wanted_score is not None:
         found["wanted_score"] = data.wanted_score
     if data.watch is not None:

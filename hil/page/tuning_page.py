@@ -52,23 +52,20 @@ def _cards(data: TuningReport, numbers: Numbers) -> list[Markup]:
     cards, name = [], data.score_name
     if data.runs:
         chosen = numbers.value("recommended", "method")
-        cards += [
-            card(
-                f"Best {name}",
-                numbers(_figure, "methods", chosen, "best_score"),
-                join([chosen, ", from ", numbers(_figure, "methods", chosen, "start_score")]),
-            ),
-            card(
-                "Readings to it",
-                numbers(count, "recommended", "readings"),
-                "on the probe set, checks included",
-            ),
+        if chosen is not None:
+            beside = join([chosen, ", from ", numbers(_figure, "methods", chosen, "start_score")])
+            cards.append(
+                card(
+                    f"{name.capitalize()} reached", numbers(_figure, "methods", chosen, "best_score"), beside
+                )
+            )
+        cards.append(
             card(
                 "Methods",
                 numbers(count, "compared", "methods"),
                 join([numbers(count, "compared", "runs"), " runs"]),
-            ),
-        ]
+            )
+        )
     if data.watch is not None:
         what = data.watch.watch
         cards.append(

@@ -28,6 +28,7 @@ from tests.hil.lab import make_lab, rewrite, run
         "replay",
         "compare",
         "show",
+        "keep",
     ],
 )
 def test_every_command_shows_an_example(words: str) -> None:

@@ -19,6 +19,7 @@ PUBLIC = {
     "import_brainspy_data",
     "init",
     "instruments",
+    "keep",
     "record",
     "replay",
     "report",
@@ -28,6 +29,7 @@ PUBLIC = {
     "serve",
     "show",
     "station",
+    "tune",
     "verify",
 }
 

@@ -102,14 +102,16 @@ def model_accuracy() -> float:
     return float((powers.argmax(-1) == test.targets).double().mean())
 
 
-def trial(seed: int, assembly: Assembly = OFF, *, taps: bool = True) -> Trial:
-    """The specimen of a seed with the phases that were trained in silico, known by its design."""
+def trial(
+    seed: int, assembly: Assembly = OFF, *, taps: bool = True, start: np.ndarray | None = None
+) -> Trial:
+    """The specimen of a seed, known by its design, at the phases trained in silico unless a start is given."""
     training, probe, test = digits()
     true = assemble(DESIGN, assembly, seed, dtype=torch.complex64)
     device = EmulatedDiffractive(true, taps=taps, seed=seed)
     task = TuningTask(training, probe, CrossEntropy(logits), Correct(logits), test)
     problem = Problem(task, Limits.of(device.controls, turn=TURN), model=ideal(), seed=seed)
-    return Trial(device, problem, trained())
+    return Trial(device, problem, trained() if start is None else start)
 
 
 def aligned(at: Trial) -> Trial:

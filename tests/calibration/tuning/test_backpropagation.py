@@ -8,7 +8,7 @@ import torch
 
 from calibration.device import Flag
 from calibration.errors import PlanError, ReadingFailed
-from calibration.tuning import Backpropagation, Bidirectional, Limits, Method, Passage, Problem
+from calibration.tuning import Backpropagation, Bidirectional, Limits, Method, Passage, Problem, Update
 from calibration.tuning.backpropagation import AdjointQuery
 from hil.devices import EmulatedBidirectionalNetwork
 from simulators.models.mesh import Fabrication, MeshLayout
@@ -52,7 +52,7 @@ class TestBackpropagation(MethodConformance):
     readings = 2000
 
     def create_method(self) -> Method:
-        return Backpropagation(batch=16)
+        return Backpropagation(Update(rate=0.02), batch=16)
 
     def create_lab(self, seed: int = 0) -> Lab:
         return lab_of(network(2), seed)

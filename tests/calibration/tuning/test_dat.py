@@ -37,7 +37,7 @@ class TestDatOnOutputsAlone(MethodConformance):
     readings = 1600
 
     def create_method(self) -> Method:
-        return Dat(Update("adam", 0.1), batch=64, maps=SMALL)
+        return Dat(Update("adam", 0.1), batch=64, internal_states="none", maps=SMALL)
 
 
 class TestDatSeparable(MethodConformance):
@@ -61,7 +61,7 @@ class TestDatOnRealLayers(MethodConformance):
     readings = 1600
 
     def create_method(self) -> Method:
-        return Dat(Update("adam", 0.02), batch=64, internal_states="separable", hidden=8)
+        return Dat(Update("adam", 0.02), batch=64, hidden=8)
 
     def create_lab(self, seed: int = 0) -> Lab:
         return noisy_lab(seed)
@@ -99,7 +99,9 @@ def test_networks_stay_out_of_the_gradient_while_they_warm_up() -> None:
     rng = np.random.default_rng(0)
     moves = {}
     for epochs in (1.0, 0.0):
-        method = Dat(Update("plain", 1.0), batch=32, warm_up_epochs=epochs, maps=SMALL)
+        method = Dat(
+            Update("plain", 1.0), batch=32, internal_states="none", warm_up_epochs=epochs, maps=SMALL
+        )
         state = method.begin(lab.problem, theta)
         # networks that do correct something
         weights = 0.2 * rng.normal(size=state.memory["weights"].shape)
@@ -126,7 +128,7 @@ def test_networks_stay_out_of_the_gradient_while_they_warm_up() -> None:
         {"batch": 0},
         {"similarity_steps": 0},
         {"warm_up_epochs": -1.0},
-        {"internal_states": "auto"},
+        {"internal_states": "some"},
         {"maps": (4, 8)},
     ],
 )
@@ -144,6 +146,10 @@ def test_a_model_without_inner_states_cannot_be_compared_by_them() -> None:
     problem = Problem(lab.problem.task, Limits.of(device.controls, turn=TURN), model=alone)
     with pytest.raises(PlanError, match="no inner states"):
         Tuner(device, problem, Dat(internal_states="unitary"), TuningPlan(2500), np.zeros(12))
+    # what is read decides unless it is said
+    tuner = Tuner(device, problem, Dat(maps=SMALL), TuningPlan(2500), np.zeros(12))
+    _, step = (step for step, _ in zip(tuner, range(2), strict=False))
+    assert step.figures["dissimilarity"] > 0.0
 
 
 def test_digits_on_sixteen_ports_are_won_back() -> None:

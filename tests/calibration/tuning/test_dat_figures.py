@@ -92,8 +92,9 @@ class Study:
 
     Different from the published set-up: it starts from phases that were trained in silico and not from random ones;
     fewer images and fewer passes, so higher rates; readings have 1 % of noise; the logits are the shares of the ten
-    ports' powers, times 8, where the published ones are powers over the norm of all 64; the checkpoint is chosen on
-    validation images and not on the test set.
+    ports' powers, times 8, where the published ones are powers over the norm of all 64, which no detector reads here
+    (trained for them, and from Haar-random matrices, a network loses less to the errors when it is deployed); the
+    checkpoint is chosen on validation images and not on the test set.
     """
 
     in_silico: ClassifierPlan = field(
@@ -105,6 +106,13 @@ class Study:
     halving_epochs: float = 3.0
     network_rate: float = 5e-3
     warm_up_epochs: float = 1.5
+    seeds: int = 2
+
+
+WITH_ALL_OF_MNIST = Study(
+    ClassifierPlan(steps=3000, batch_size=128, rate=0.03), batch=250, steps=1500, halving_epochs=2.5, seeds=1
+)
+"""7.5 passes over 50,000 images, where the published training takes 50 over 60,000; some 35 minutes a row."""
 
 
 def light(part: Part) -> Array:
@@ -142,6 +150,7 @@ def trained(seed: int, study: Study) -> Lab:
     """A lab with a network that was trained in silico."""
     data = mnist()
     parts = [Examples(light(part), part.labels) for part in (data.train, data.validation, data.test)]
+    parts[1] = parts[1].at(np.arange(min(len(parts[1]), 1000)))  # a check reads them twice
     task = TuningTask(parts[0], parts[1], CrossEntropy(power_scores), Correct(power_scores), parts[2])
     perfect = design(torch.float32)
     generator = torch.Generator().manual_seed(seed)
@@ -232,7 +241,8 @@ def results(
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_digits_on_three_meshes_are_won_back(row: Row) -> None:
     """Prints the row beside the published one."""
-    study, seeds = Study(), range(2)
+    study = Study() if len(mnist().train) < 10_000 else WITH_ALL_OF_MNIST
+    seeds = range(study.seeds)
     found = [results(row, trained(seed, study), seed, study) for seed in seeds]
     mean = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
     apart = {name: float(np.ptp([one[name] for one in found])) for name in found[0]}

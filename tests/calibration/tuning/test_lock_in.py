@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from calibration.device import ChannelGroup
 from calibration.errors import PlanError
 from calibration.tuning import (
-    Correct,
     Examples,
     Limits,
     LockIn,
@@ -64,7 +63,7 @@ def dopant_lab(imperfections: Imperfections, slew: float = 60.0) -> tuple[Lab, "
         return squared_error(outputs / 20e-9, wanted)
 
     examples = Examples(points, targets)
-    task = TuningTask(examples, examples, error, Correct(lambda outputs: outputs))
+    task = TuningTask(examples, examples, error, lambda outputs, wanted: -error(outputs, wanted))
     start = np.random.default_rng(2).uniform(0.3, 0.7, len(names) - 2)
     limits = Limits.of(device.controls)
     return Lab(device, Problem(task, limits), limits.controls(start)), Chip(network)
@@ -242,7 +241,7 @@ def test_through_the_benchs_instruments(tmp_path: Path) -> None:
             examples,
             examples,
             lambda outputs, wanted: squared_error(outputs / 20e-9, wanted),
-            Correct(lambda outputs: outputs),
+            lambda outputs, wanted: -squared_error(outputs / 20e-9, wanted),
         )
         controls = np.array([-0.2, 0.29])  # the second is nearer to its end than a dither
         lab = Lab(device, Problem(task, limits), controls)

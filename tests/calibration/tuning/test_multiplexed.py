@@ -115,6 +115,21 @@ def test_on_a_chip_it_is_the_gradient_within_the_noise() -> None:
         assert cosine(estimate, wanted) > 0.99, code
 
 
+def test_ticks_that_are_alone_with_their_examples_have_a_baseline_measured() -> None:
+    method = mgd("random", tau_x=3, tau_theta=2, perturbation=1e-3)
+    queries: list[Array] = []
+
+    def noted(at: Array) -> float:
+        queries.append(at)
+        return cubic(at)
+
+    # ticks 2 and 3, one with the first examples, one with the next
+    moved = found(method, THETA, noted, number=1)
+    assert len(queries) == method.cost(PROBLEM) // 32 == 4
+    along = np.sign(queries[1] - THETA)
+    assert moved @ along == pytest.approx(along @ slopes(THETA) * THETA.size, rel=1e-2)
+
+
 @pytest.mark.parametrize(
     ("settings", "match"),
     [

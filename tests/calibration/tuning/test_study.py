@@ -74,6 +74,14 @@ def test_runs_that_there_are_already_are_not_repeated() -> None:
     assert replace(again, wall_s=0.0) == replace(first, wall_s=0.0)
 
 
+def test_more_passes_over_the_test_examples_make_surer_scores() -> None:
+    dear = TuningPlan(2 * 2 * 56 + 32, checks=1)
+    once = next(iter(compare([PAT], trial, dear, [3])))
+    often = next(iter(compare([PAT], trial, dear, [3], passes=16)))
+    assert often.readings == once.readings
+    assert often.errors[0] == pytest.approx(once.errors[0] / 4.0, rel=0.2)
+
+
 def test_what_comes_first_is_part_of_the_budget() -> None:
     def prepare(at: Trial) -> Trial:
         at.device.run(at.problem.task.training.inputs[None, :50])
@@ -113,6 +121,9 @@ def test_a_method_that_does_not_apply_says_so_and_the_others_go_on() -> None:
 def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(PlanError, match="a name of its own"):
         list(compare([PAT, PAT], trial, PLAN, [0]))
+
+    with pytest.raises(PlanError, match="0 passes"):
+        list(compare([PAT], trial, PLAN, [0], passes=0))
 
     def blind(seed: int) -> Trial:
         made = trial(seed)

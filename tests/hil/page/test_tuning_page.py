@@ -81,13 +81,11 @@ def test_the_cheapest_of_those_that_are_as_good_is_recommended() -> None:
 
     slow, quick = runs("slow", [0.90, 0.94, 0.92], 900), runs("quick", [0.89, 0.93, 0.91], 300)
     bad, alone = runs("bad", [0.70, 0.71, 0.69], 200), runs("alone", [0.5], 150)
-    chosen = recommended(by_method([*slow, *quick, *bad]))
-    assert chosen is not None
-    assert (chosen[0].method, chosen[1]) == ("quick", 300.0)
-    chosen = recommended(by_method([*bad, *alone]))
-    assert chosen is not None
-    assert chosen[0].method == "bad"
-    assert recommended(()) is None
+    chosen = recommended([*slow, *quick, *bad])
+    assert chosen.method == "quick"
+    assert "300 readings" in chosen.reason
+    assert recommended([*bad, *alone]).method == "bad"
+    assert recommended(()).method is None
 
 
 def test_the_figures_of_a_watch_add_up() -> None:
