@@ -16,14 +16,16 @@ from drivers.layout import build_envelope
 from drivers.roles import Digitizer, VoltageSourceArray
 from hil.chips.dnpu import electrodes, joint_limits, readout, roles
 from hil.cli.exit_codes import SAFETY, USAGE
-from hil.config import BenchFile, ExperimentFile, load_experiment
+from hil.config import BenchFile, ExperimentFile, device_file, load_experiment
 from hil.config.bench import MeshBench, RackFile, load_rack
 from hil.config.diffractive_chip import DiffractiveSection
 from hil.config.dnpu_chip import DnpuSection
+from hil.config.experiment_file import format_of
 from hil.connection import identity_of, open_station
 from hil.feasible import check_feasible, check_together
 from hil.findings import CheckResult, Item, attempt, errors_left
 from hil.plans import sampled_channels, sampling_plan
+from hil.tuning.check import check_device, tuning_beside, tuning_items
 
 
 def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResult:
@@ -31,25 +33,36 @@ def check(bench: Path | str, experiment: Path | str | None = None) -> CheckResul
 
     Only questions are sent, and the digitizer's own settings: no output of the source moves. A rack without
     a chip is opened and asked who is there. Without `experiment`, experiment.yaml beside the bench file, or
-    mesh.yaml for a mesh, is taken if there is one. Raises ConfigError for files that cannot be used; what the
+    mesh.yaml for a mesh, is taken if there is one, and tune.yaml besides: what each of its methods would cost is told
+    on paper. So it is for the file of a device in process. Raises ConfigError for files that cannot be used; what the
     instruments say is in the result.
     """
-    path = Path(bench)
-    rack = load_rack(path)
-    mesh = MeshBench.of(rack)
-    if mesh is not None:
-        from hil.mesh.check import check_mesh
-
-        return check_mesh(mesh, path, Path(experiment) if experiment is not None else None)
-    description = BenchFile.of(rack)
+    path, named = Path(bench), Path(experiment) if experiment is not None else None
+    if format_of(path) == device_file.FORMAT:
+        return check_device(path, named)
+    rack, tuning = load_rack(path), tuning_beside(path, named)
+    calibration = named if tuning is None or tuning != named else None
     if isinstance(rack.chip, DiffractiveSection):
         from hil.diffractive.check import check_diffractive
 
-        return check_diffractive(rack, rack.chip, path)
-    if description is None:
+        return check_diffractive(rack, rack.chip, path, tuning)
+    mesh, description = MeshBench.of(rack), BenchFile.of(rack)
+    if mesh is not None:
+        from hil.mesh.check import check_mesh
+
+        result = check_mesh(mesh, path, calibration)
+    elif description is not None:
+        result = _check_dnpu(description, path, calibration)
+    else:
         return _check_rack(rack, path)
-    plan_path = Path(experiment) if experiment is not None else path.with_name("experiment.yaml")
-    settings = load_experiment(plan_path) if experiment is not None or plan_path.exists() else None
+    if tuning is not None:
+        result.items += tuning_items(tuning, rack)
+    return result
+
+
+def _check_dnpu(description: BenchFile, path: Path, named: Path | None) -> CheckResult:
+    plan_path = named or path.with_name("experiment.yaml")
+    settings = load_experiment(plan_path) if named is not None or plan_path.exists() else None
     if settings is not None:
         check_together(settings, description, plan_path)
         check_feasible(settings, description, plan_path)

@@ -9,15 +9,22 @@ import numpy as np
 
 from drivers.diffractive_hardware import DiffractiveHardware
 from drivers.frame_instruments import SLM
+from drivers.partition import Partition
 from hil.chips.diffractive import described, design, parts
 from hil.cli.exit_codes import USAGE
 from hil.config.bench import RackFile
 from hil.config.diffractive_chip import DiffractiveSection
 from hil.connection import identity_of, open_station
 from hil.findings import CheckResult, Item, attempt
+from hil.tuning.check import tuning_items
+from hil.tuning.diffractive import diffractive_on
+from hil.tuning.lab import TuningLab
+from hil.tuning.session import Given
 
 
-def check_diffractive(rack: RackFile, chip: DiffractiveSection, path: Path) -> CheckResult:
+def check_diffractive(
+    rack: RackFile, chip: DiffractiveSection, path: Path, tuning: Path | None = None
+) -> CheckResult:
     """Connect, identify, compare sizes and levels, and make the frames of a reading; nothing is shown.
 
     Only questions are sent, and the camera's exposure.
@@ -38,7 +45,19 @@ def check_diffractive(rack: RackFile, chip: DiffractiveSection, path: Path) -> C
             result.items.append(found)
             return result
         result.items += _looked_at(chip, made)
+        if tuning is not None:
+            result.items += tuning_items(tuning, rack, lambda given: _planes(given, made))
     return result
+
+
+def _planes(given: Given, hardware: DiffractiveHardware) -> TuningLab:
+    """The task on the planes, of which nothing is shown."""
+    device = Partition(
+        hardware,
+        {"kind": "diffractive", "name": given.chip.name},
+        hardware.names[: hardware.layout.pattern.count],
+    )
+    return diffractive_on(given, device, hardware.camera.shape)
 
 
 def _hardware(chip: DiffractiveSection, path: Path, station: Any) -> DiffractiveHardware:

@@ -18,18 +18,7 @@ def dry_run(experiment: MeshExperiment, chip: MeshSection) -> str:
 
     A reading that moves a heater is counted with its settling, every other without.
     """
-    quick = FitPlan(steps=1, refinements=0)
-    model, waits = design(chip), timing(chip)
-    device = EmulatedMesh(
-        PhotonicSpecimen(model, 0.0, 0),
-        sample_rate_Hz=1.0 / (waits.averaging_s + max(waits.thermal_s, waits.electrical_s)),
-        low_V=chip.modulators.low,
-        high_V=chip.modulators.high,
-        full_scale_W=max(
-            chip.meters.saturation, 10.0 * chip.laser.power
-        ),  # it is the readings that count here
-        name=chip.name,
-    )
+    quick, device = FitPlan(steps=1, refinements=0), as_designed(chip)
     known = blank_record(device.identity, chip)
     told, read = [], dict[str, dict[str, Mapping[str, Array]]]()
     for stage in stages_of(experiment, chip, read.__getitem__, quick):
@@ -40,4 +29,18 @@ def dry_run(experiment: MeshExperiment, chip: MeshSection) -> str:
     total = device.cost
     return (
         f"{total.readings} readings ({', '.join(told)}), at most {total.chip_time_s / 60:.1f} min on the chip"
+    )
+
+
+def as_designed(chip: MeshSection) -> EmulatedMesh:
+    """The chip without errors, in process, where a reading takes as long as on the bench at most."""
+    waits = timing(chip)
+    return EmulatedMesh(
+        PhotonicSpecimen(design(chip), 0.0, 0),
+        sample_rate_Hz=1.0 / (waits.averaging_s + max(waits.thermal_s, waits.electrical_s)),
+        low_V=chip.modulators.low,
+        high_V=chip.modulators.high,
+        # it is the readings that count here
+        full_scale_W=max(chip.meters.saturation, 10.0 * chip.laser.power),
+        name=chip.name,
     )

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from calibration.device import Device
 from calibration.networks import power_scores
 from calibration.tuning import Limits, Problem
 from hil.chips.diffractive import design, instruments, open_diffractive
@@ -15,7 +16,7 @@ from hil.connection import connected
 from hil.tuning.classes import classes_task
 from hil.tuning.in_silico import start_of
 from hil.tuning.lab import TuningLab
-from hil.tuning.session import TuneSession, folder_of
+from hil.tuning.session import Given, TuneSession
 
 _TURN = 2.0 * np.pi
 
@@ -23,9 +24,7 @@ _TURN = 2.0 * np.pi
 @contextmanager
 def diffractive_lab(session: TuneSession, seed: int, *, hold: bool = False) -> Iterator[TuningLab]:
     """The bench, connected, with its dark measured."""
-    from simulators.models.diffraction import DiffractiveNetwork
-
-    experiment, section = session.experiment, cast(DiffractiveSection, session.bench.chip)
+    section = cast(DiffractiveSection, session.bench.chip)
     frame: list[tuple[int, int]] = []
 
     def opened(station: Any) -> Any:
@@ -34,8 +33,15 @@ def diffractive_lab(session: TuneSession, seed: int, *, hold: bool = False) -> I
 
     with connected(session, opened, hold=hold) as device:
         device.measure_dark()
-        task = classes_task(cast(ClassesTask, experiment.task), device, power_scores, folder_of(session))
-        ideal = DiffractiveNetwork(design(section, frame[0]))
-        model = None if experiment.model == "none" else ideal
-        problem = Problem(task, Limits.of(device.controls, turn=_TURN), model=model, seed=seed)
-        yield TuningLab(device, problem, start_of(session, ideal, problem, device.controls))
+        yield diffractive_on(Given.of(session, seed), device, frame[0])
+
+
+def diffractive_on(given: Given, device: Device, camera: tuple[int, int]) -> TuningLab:
+    """The task on planes that are connected, before a camera of that shape."""
+    from simulators.models.diffraction import DiffractiveNetwork
+
+    task = classes_task(cast(ClassesTask, given.experiment.task), device, power_scores, given.folder)
+    ideal = DiffractiveNetwork(design(given.chip, camera))
+    model = None if given.experiment.model == "none" else ideal
+    problem = Problem(task, Limits.of(device.controls, turn=_TURN), model=model, seed=given.seed)
+    return TuningLab(device, problem, start_of(given, ideal, problem, device.controls))

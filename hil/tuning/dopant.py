@@ -20,7 +20,7 @@ from hil.steps.search import SOLUTIONS
 from hil.steps.session import DnpuSession
 from hil.store import RunStore
 from hil.tuning.lab import TuningLab, plain_start
-from hil.tuning.session import TuneSession, folder_of
+from hil.tuning.session import Given, TuneSession
 from simulators.models.dopant_network import Wiring, dopant_network
 from simulators.models.hopping import default_network
 from simulators.models.imperfections import ImperfectChip, Imperfections
@@ -35,27 +35,31 @@ def dopant_lab(session: TuneSession, seed: int, *, hold: bool = False) -> Iterat
     """The dopant network, connected and its amplifier measured."""
     from hil.chips.dnpu import connect
 
-    bench = cast(BenchFile, session.bench)
-    check_inputs(session, tuple(bench.chip.electrodes))
-    known = _known(session)
+    given, section = Given.of(session, seed), cast(BenchFile, session.bench).chip
+    check_inputs(given, tuple(section.electrodes))
+    known_run(given)  # before anything is connected
     with connect(cast(DnpuSession, session), hold=hold) as chip:
-        yield dopant_on(session, chip, bench.chip.readout.settling, known, seed)
+        yield dopant_on(given, chip, section.readout.settling)
 
 
 @contextmanager
 def dopant_in_process(session: TuneSession, seed: int) -> Iterator[TuningLab]:
     """Dopant chips that are emulated in process: one, or a network of several."""
-    section, known = cast(DopantSection, session.bench.chip), _known(session)
-    with one_thread():
-        device = _made(section, seed)
+    given = Given.of(session, seed)
+    device = made(cast(DopantSection, given.chip), seed)
     session.store.describe(instruments=dict(device.identity))
-    check_inputs(session, device.inputs.names)
-    yield dopant_on(session, device, device.outputs.settling_s, known, seed)
+    check_inputs(given, device.inputs.names)
+    yield dopant_on(given, device, device.outputs.settling_s)
     device.rest()
 
 
-def _made(section: DopantSection, seed: int) -> Device:
-    """The specimens that the file's seed stands for; their noise is that of the run's seed."""
+def made(section: DopantSection, seed: int) -> Device:
+    """The specimens that the file's seed stands for; their noise is that of the method's seed."""
+    with one_thread():
+        return _device(section, seed)
+
+
+def _device(section: DopantSection, seed: int) -> Device:
     hidden = section.emulator
     imperfections = Imperfections() if hidden.imperfect else Imperfections.none()
     if section.chips == [1]:
@@ -80,19 +84,17 @@ def _made(section: DopantSection, seed: int) -> Device:
     )
 
 
-def check_inputs(session: TuneSession, there: tuple[str, ...]) -> None:
+def check_inputs(given: Given, there: tuple[str, ...]) -> None:
     """ConfigError for inputs of the task that the chip does not have."""
-    section = cast(GateTask | TableTask | PointsTask, session.experiment.task)
+    section = cast(GateTask | TableTask | PointsTask, given.experiment.task)
     unknown = [name for name in section.inputs if name not in there]
     if unknown:
         raise ConfigError(f"task.inputs: {unknown[0]} is no electrode; there are {', '.join(there)}")
 
 
-def dopant_on(
-    session: TuneSession, chip: Device, settling_s: float, known: Path | None, seed: int
-) -> TuningLab:
+def dopant_on(given: Given, chip: Device, settling_s: float) -> TuningLab:
     """The task on a chip that is connected, or on a network of them."""
-    experiment = session.experiment
+    experiment, known = given.experiment, known_run(given)
     section = cast(GateTask | TableTask | PointsTask, experiment.task)
     task, model = _task(section), None
     if experiment.model == "ideal":
@@ -100,7 +102,7 @@ def dopant_on(
     if experiment.model == "fitted" and known is not None:
         model = surrogate_of(known)
     device = chip.with_inputs(section.inputs)
-    start, high = _start(session, device.controls, known, task, seed)
+    start, high = _start(given, device.controls, known, task)
     problem = dopant_problem(
         device,
         task,
@@ -111,7 +113,7 @@ def dopant_on(
         repeats=section.repeats,
         probes=section.probes,
         high=high,
-        seed=seed,
+        seed=given.seed,
     )
     return TuningLab(device, problem, start)
 
@@ -124,11 +126,12 @@ def _task(section: GateTask | TableTask | PointsTask) -> Task:
     return labelled_points("points", section.points, section.labels)
 
 
-def _known(session: TuneSession) -> Path | None:
-    named = session.experiment.known
+def known_run(given: Given) -> Path | None:
+    """The run of `hil calibrate` that the experiment names; ConfigError where nothing was fitted in it."""
+    named = given.experiment.known
     if named is None:
         return None
-    folder = folder_of(session) / named
+    folder = given.folder / named
     if not (folder / SURROGATE).exists():
         raise ConfigError(f"known: {folder} has no fitted surrogate; run: hil fit {folder}")
     return folder
@@ -143,13 +146,11 @@ def _noise(known: Path | None) -> float | None:
     return float(found) if found else None
 
 
-def _start(
-    session: TuneSession, controls: Channels, known: Path | None, task: Task, seed: int
-) -> tuple[Array, int]:
+def _start(given: Given, controls: Channels, known: Path | None, task: Task) -> tuple[Array, int]:
     """Control voltages, and the label whose currents are to be the higher ones."""
-    begin = session.experiment.start
+    begin = given.experiment.start
     if begin.at != "deployed" or begin.file is not None:
-        return plain_start(begin, controls, folder_of(session), seed), 1
+        return plain_start(begin, controls, given.folder, given.seed), 1
     if known is None:
         raise ConfigError("start.at: deployed needs known: RUN, a run whose search found solutions")
     with RunStore.open(known) as store:

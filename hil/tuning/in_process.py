@@ -13,7 +13,6 @@ from calibration.networks import power_scores
 from calibration.tuning import Limits, Problem
 from calibration.tuning.losses import Logits
 from hil.config.device_file import (
-    DeviceFile,
     DiffractiveDeviceSection,
     MeshNetworkSection,
     NoisyNetworkSection,
@@ -23,7 +22,7 @@ from hil.devices import EmulatedDiffractive, EmulatedMeshNetwork, EmulatedNoisyN
 from hil.tuning.classes import classes_task
 from hil.tuning.in_silico import start_of
 from hil.tuning.lab import TuningLab
-from hil.tuning.session import TuneSession, folder_of
+from hil.tuning.session import Given, TuneSession
 from simulators.models.diffraction import (
     Assembly,
     DiffractiveDesign,
@@ -42,14 +41,20 @@ _TURN = 2.0 * torch.pi
 @contextmanager
 def in_process_lab(session: TuneSession, seed: int) -> Iterator[TuningLab]:
     """A fresh device as its file says, its task, and the design as its model."""
-    experiment, file = session.experiment, cast(DeviceFile, session.bench)
-    device, ideal, logits, turn = _made(file.chip, seed)
-    session.store.describe(instruments=dict(device.identity))
-    task = classes_task(cast(ClassesTask, experiment.task), device, logits, folder_of(session))
+    lab = optical_in_process(Given.of(session, seed))
+    session.store.describe(instruments=dict(lab.device.identity))
+    yield lab
+    lab.device.rest()
+
+
+def optical_in_process(given: Given) -> TuningLab:
+    """See `in_process_lab`."""
+    experiment = given.experiment
+    device, ideal, logits, turn = _made(given.chip, given.seed)
+    task = classes_task(cast(ClassesTask, experiment.task), device, logits, given.folder)
     model = None if experiment.model == "none" else ideal
-    problem = Problem(task, Limits.of(device.controls, turn=turn), model=model, seed=seed)
-    yield TuningLab(device, problem, start_of(session, ideal, problem, device.controls))
-    device.rest()
+    problem = Problem(task, Limits.of(device.controls, turn=turn), model=model, seed=given.seed)
+    return TuningLab(device, problem, start_of(given, ideal, problem, device.controls))
 
 
 def _made(chip: Any, seed: int) -> tuple[Device, Model, Logits, float | None]:

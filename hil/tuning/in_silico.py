@@ -11,25 +11,25 @@ from calibration.tuning import CrossEntropy, Problem
 from hil.config.tune_experiment import TrainSection
 from hil.errors import ConfigError
 from hil.tuning.lab import plain_start
-from hil.tuning.session import TuneSession, folder_of
+from hil.tuning.session import Given
 from simulators.models.model import Model
 from simulators.models.optical import NoisyNetwork
 
 
-def start_of(session: TuneSession, design: Model, problem: Problem, controls: Channels) -> Array:
+def start_of(given: Given, design: Model, problem: Problem, controls: Channels) -> Array:
     """Controls to start from: of a file, the middle or anything; trained on from there where that is asked for.
 
     Raises ConfigError where what is deployed was never trained, OutsideLimits for a file that limits exclude.
     """
-    begin = session.experiment.start
+    begin = given.experiment.start
     if begin.at == "deployed" and begin.train is None and begin.file is None:
         raise ConfigError(
             "start.at: deployed needs start.train here: what is deployed is what was trained in silico"
         )
-    start = plain_start(begin, controls, folder_of(session), problem.seed)
-    if begin.train is None:
+    start = plain_start(begin, controls, given.folder, problem.seed)
+    if begin.train is None or given.rehearsed:
         return start
-    session.progress.say("training in silico, on the design")
+    given.say("training in silico, on the design")
     return trained(design, problem, start, begin.train)
 
 

@@ -14,7 +14,7 @@ from calibration.tuning import Limits, Problem
 from hil.config.device_file import DeviceFile, DopantSection
 from hil.config.diffractive_chip import DiffractiveSection
 from hil.config.dnpu_chip import DnpuSection
-from hil.config.tune_experiment import StartSection
+from hil.config.tune_experiment import StartSection, TuneExperiment
 from hil.errors import ConfigError
 from hil.tuning.session import TuneSession
 
@@ -43,8 +43,7 @@ def lab_of(session: TuneSession, seed: int, *, hold: bool = False) -> Iterator[T
     Raises ConfigError for what does not fit the chip, and the drivers' errors.
     """
     with _opened(session, seed, hold) as lab:
-        within = session.experiment.tuning.within
-        yield lab if within is None else narrowed(lab, within)
+        yield confined(lab, session.experiment)
 
 
 def _opened(session: TuneSession, seed: int, hold: bool) -> AbstractContextManager[TuningLab]:
@@ -70,8 +69,11 @@ def _opened(session: TuneSession, seed: int, hold: bool) -> AbstractContextManag
     return mesh_lab(session, seed, hold=hold)
 
 
-def narrowed(lab: TuningLab, share: float) -> TuningLab:
-    """The same with limits that are `share` of every control's range, around the start."""
+def confined(lab: TuningLab, experiment: TuneExperiment) -> TuningLab:
+    """The same with limits that are a share of every control's range, around the start, where that is asked for."""
+    share = experiment.tuning.within
+    if share is None:
+        return lab
     limits = lab.problem.limits
     reach = 0.5 * share * (limits.high - limits.low)
     low, high = np.maximum(limits.low, lab.start - reach), np.minimum(limits.high, lab.start + reach)

@@ -1,7 +1,9 @@
 """The sessions of in-situ tuning, of any kind of chip."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from hil.config import device_file
 from hil.config.bench import RackFile, load_chip_bench
@@ -94,3 +96,38 @@ def keep_section(experiment: TuneExperiment) -> KeepSection:
 def folder_of(session: TuneSession) -> Path:
     """The folder of the experiment file, which what it names is relative to."""
     return Path(session.store.manifest[FOLDER])
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is known of a tuning without its chip.
+
+    Attributes:
+        experiment: its file.
+        chip: the section of the bench file, or of what takes its place.
+        folder: of the experiment file, which what it names is relative to.
+        runs: where runs are, and the calibrations of chips.
+        seed: of the method.
+        say: tells whoever watches.
+        rehearsed: only on paper, so that nothing is trained.
+    """
+
+    experiment: TuneExperiment
+    chip: Any
+    folder: Path
+    runs: Path
+    seed: int
+    say: Callable[[str], None]
+    rehearsed: bool = False
+
+    @classmethod
+    def of(cls, session: TuneSession, seed: int) -> Self:
+        """Of a session, for one of its seeds."""
+        return cls(
+            session.experiment,
+            session.bench.chip,
+            folder_of(session),
+            session.folder.parent,
+            seed,
+            session.progress.say,
+        )
