@@ -26,17 +26,25 @@ _JOULE_METRE = 6.62607015e-34 * 299792458.0
 
 @contextmanager
 def open_diffractive(
-    chip: DiffractiveSection, path: Path, station: Station, interrupts: Interrupts | None = None
+    chip: DiffractiveSection,
+    path: Path,
+    station: Station,
+    interrupts: Interrupts | None = None,
+    *,
+    hold: bool = False,
 ) -> Iterator[Diffractive]:
     """The chip's driver on the station's instruments; at rest and closed afterwards, signals held meanwhile.
 
-    The dark is still to be measured. Raises ConfigError for what does not fit the devices.
+    With `hold` a block that ends well leaves the planes, and the light, as they are. The dark is still to be measured.
+    Raises ConfigError for what does not fit the devices.
     """
     held = interrupts or Interrupts()
     with described(path):
         driver = Diffractive(chip.name, *parts(chip, path, station), light=laser(chip, station))
     try:
         yield driver
+        if hold:
+            driver.leave()
     finally:
         with held.hold():
             driver.close()

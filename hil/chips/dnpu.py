@@ -1,7 +1,7 @@
 """A dopant network: from its description in the bench file to a driver with a measured amplifier."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from qcodes.station import Station
@@ -35,9 +35,13 @@ DIGITIZERS: dict[str, Callable[[Any, DnpuSection], Digitizer]] = {
 
 
 @contextmanager
-def connect(session: DnpuSession) -> Iterator[DNPU]:
-    """The session's chip with its amplifier measured; see `hil.connection.connected`."""
-    with connected(session, lambda station: open_chip(session.bench, station, session.interrupts)) as chip:
+def connect(session: DnpuSession, *, hold: bool = False) -> Iterator[DNPU]:
+    """The session's chip with its amplifier measured; see `hil.connection.connected`. With `hold` it stays on."""
+
+    def opened(station: Station) -> AbstractContextManager[DNPU]:
+        return open_chip(session.bench, station, session.interrupts, hold=hold)
+
+    with connected(session, opened, hold=hold) as chip:
         session.progress.say("measuring the amplifier's gain and offset")
         calibration = chip.calibrate_amplifier()
         session.note("amplifier", calibration.to_dict())
@@ -47,8 +51,13 @@ def connect(session: DnpuSession) -> Iterator[DNPU]:
 
 
 @contextmanager
-def open_chip(bench: BenchFile, station: Station, interrupts: Interrupts) -> Iterator[DNPU]:
-    """The chip's driver on the station's instruments; at rest and closed afterwards, signals held meanwhile."""
+def open_chip(
+    bench: BenchFile, station: Station, interrupts: Interrupts, *, hold: bool = False
+) -> Iterator[DNPU]:
+    """The chip's driver on the station's instruments; at rest and closed afterwards, signals held meanwhile.
+
+    With `hold` a block that ends well leaves every control voltage as it is.
+    """
     section = bench.chip
     try:
         source, digitizer = roles(bench, station)
@@ -66,6 +75,8 @@ def open_chip(bench: BenchFile, station: Station, interrupts: Interrupts) -> Ite
         raise ConfigError(f"{bench.name}: chip: {error}") from error
     try:
         yield chip
+        if hold:
+            chip.leave()
     finally:
         with interrupts.hold():
             chip.close()

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hil.cli.mesh_tables import is_mesh, mesh_cells, mesh_lines
+from hil.cli.tuning_tables import tuning_lines
 from hil.steps.session import STEPS
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def outcome_table(outcome: "Outcome") -> RenderableType:
         Text.from_markup(f"[yellow]{name} fails[/]: {escape(reason)}") for name, reason in failed.items()
     ]
     lines += mesh_lines(metrics)
+    lines += tuning_lines(metrics)
     lines += [Text.from_markup(f"[red]acceptance missed[/]: {escape(text)}") for text in outcome.missed]
     lines.append(_unbroken(f"run: {outcome.run}"))
     if outcome.report:

@@ -74,8 +74,15 @@ class MatrixTask(Section):
 
 
 class ClustersSection(Section):
-    """Classes that need no file: points around centres that are drawn by `seed`, from 0 to 1 on every input."""
+    """Classes that need no file, from 0 to 1 on every input, drawn by `seed`.
 
+    Attributes:
+        shape: blobs, points around a centre for each class; rings, shells around the middle, which no plane parts.
+        samples: of all classes together.
+        spread: standard deviation of each input, away from the centre or the shell.
+    """
+
+    shape: Literal["blobs", "rings"] = "blobs"
     classes: Annotated[int, Field(ge=2)] = 4
     samples: Annotated[int, Field(ge=8)] = 400
     spread: Annotated[float, Field(gt=0)] = 0.2

@@ -24,7 +24,7 @@ def recommendation(data: TuningReport, numbers: Numbers) -> Markup:
         if alone
         else f"By the {data.score_name} on the probe set; the noise is two standard errors of the best mean."
     )
-    return join([tag("p", reason[0].upper() + reason[1:], "."), tag("p", caution)])
+    return join([tag("p", reason, "."), tag("p", caution)])
 
 
 def accuracy(data: TuningReport, numbers: Numbers) -> Markup:

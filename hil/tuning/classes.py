@@ -1,9 +1,11 @@
 """Samples of classes: from a file, or made around drawn centres."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from calibration.device import Array, Device
 from calibration.tasks.task import Labels
@@ -14,7 +16,7 @@ from hil.errors import ConfigError
 
 
 def classes_task(section: ClassesTask, device: Device, logits: Logits, folder: Path) -> TuningTask:
-    """The task of `section`; paths are relative to `folder`.
+    """The task of `section`; paths are relative to `folder`. The first outputs stand for the classes.
 
     Raises ConfigError for samples that do not fit the device's inputs and outputs.
     """
@@ -29,7 +31,19 @@ def classes_task(section: ClassesTask, device: Device, logits: Logits, folder: P
     probe, test = round(section.probe * len(labels)), round(section.test * len(labels))
     parts = np.split(order, [probe, probe + test])
     examples = [Examples(inputs[rows], torch.as_tensor(labels[rows])) for rows in parts]
-    return TuningTask(examples[2], examples[0], CrossEntropy(logits), Correct(logits), examples[1])
+    first = _First(logits, int(labels.max()) + 1)
+    return TuningTask(examples[2], examples[0], CrossEntropy(first), Correct(first), examples[1])
+
+
+@dataclass(frozen=True)
+class _First:
+    """Logits of the outputs that stand for a class, where a chip has more of them than there are classes."""
+
+    logits: Logits
+    classes: int
+
+    def __call__(self, outputs: Tensor) -> Tensor:
+        return self.logits(outputs[..., : self.classes])
 
 
 def _clusters(section: ClustersSection, n_in: int) -> tuple[Array, Labels]:
@@ -37,7 +51,12 @@ def _clusters(section: ClustersSection, n_in: int) -> tuple[Array, Labels]:
     centres = rng.random((section.classes, n_in))
     labels = np.arange(section.samples) % section.classes
     away = section.spread * rng.standard_normal((section.samples, n_in))
-    return np.clip(centres[labels] + away, 0.0, 1.0), labels
+    if section.shape == "blobs":
+        return np.clip(centres[labels] + away, 0.0, 1.0), labels
+    around = rng.standard_normal((section.samples, n_in))
+    around /= np.linalg.norm(around, axis=1, keepdims=True)
+    radii = 0.5 * (labels + 0.5) / section.classes
+    return np.clip(0.5 + radii[:, None] * around + away, 0.0, 1.0), labels
 
 
 def _stored(path: Path) -> tuple[Array, Labels]:
@@ -58,8 +77,8 @@ def _stored(path: Path) -> tuple[Array, Labels]:
         raise ConfigError(f"task.file: {path} cannot be read: {error}") from None
     if inputs.ndim != 2 or labels.shape != (len(inputs),) or labels.dtype.kind not in "iu":
         raise ConfigError(
-            f"task.file: {path}: inputs {inputs.shape} and labels {labels.shape} of type {labels.dtype}; they should be "
-            "(samples, n) and (samples,), the labels whole numbers from 0"
+            f"task.file: {path}: inputs {inputs.shape} and labels {labels.shape} of type {labels.dtype}; they should "
+            "be (samples, n) and (samples,), the labels whole numbers from 0"
         )
     return inputs, labels.astype(np.int64)
 
@@ -77,5 +96,5 @@ def _check(
         sample, channel = (int(k) for k in np.argwhere(wrong)[0])
         raise ConfigError(
             f"task: sample {sample}, input {device.inputs.names[channel]}: {inputs[sample, channel]:g} is outside "
-            f"{least[channel]:g} to {most[channel]:g} {device.inputs.unit}; change amplitude (now {section.amplitude:g})"
+            f"{least[channel]:g} to {most[channel]:g} {device.inputs.unit}; change amplitude, {section.amplitude:g}"
         )

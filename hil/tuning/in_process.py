@@ -1,5 +1,6 @@
-"""Devices in process, by their file: networks of meshes and noisy networks, with errors that no method sees."""
+"""Optical devices in process, by their file, with errors that no method sees."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -7,17 +8,30 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from calibration.device import Array, Device
-from calibration.networks import ClassifierPlan, power_scores, train_classifier
+from calibration.device import Device
+from calibration.networks import power_scores
 from calibration.tuning import Limits, Problem
 from calibration.tuning.losses import Logits
-from hil.config.device_file import DeviceFile, MeshNetworkSection, NoisyNetworkSection
-from hil.config.tune_experiment import ClassesTask, TrainSection
-from hil.devices import EmulatedMeshNetwork, EmulatedNoisyNetwork
-from hil.errors import ConfigError
+from hil.config.device_file import (
+    DeviceFile,
+    DiffractiveDeviceSection,
+    MeshNetworkSection,
+    NoisyNetworkSection,
+)
+from hil.config.tune_experiment import ClassesTask
+from hil.devices import EmulatedDiffractive, EmulatedMeshNetwork, EmulatedNoisyNetwork
 from hil.tuning.classes import classes_task
-from hil.tuning.lab import TuningLab, plain_start
+from hil.tuning.in_silico import start_of
+from hil.tuning.lab import TuningLab
 from hil.tuning.session import TuneSession, folder_of
+from simulators.models.diffraction import (
+    Assembly,
+    DiffractiveDesign,
+    DiffractiveNetwork,
+    Grid,
+    Region,
+    assemble,
+)
 from simulators.models.mesh import Fabrication, MeshLayout
 from simulators.models.model import Model
 from simulators.models.optical import ElectroOptic, MeshNetwork, NoiseLevels, NoisyNetwork, fabricate_network
@@ -34,28 +48,15 @@ def in_process_lab(session: TuneSession, seed: int) -> Iterator[TuningLab]:
     task = classes_task(cast(ClassesTask, experiment.task), device, logits, folder_of(session))
     model = None if experiment.model == "none" else ideal
     problem = Problem(task, Limits.of(device.controls, turn=turn), model=model, seed=seed)
-    begin, folder = experiment.start, folder_of(session)
-    if begin.at == "deployed" and begin.train is None and begin.file is None:
-        raise ConfigError(
-            "start.at: deployed needs start.train here: what is deployed is what was trained in silico"
-        )
-    start = plain_start(begin, device.controls, folder, seed)
-    if begin.train is not None:
-        session.progress.say("training in silico, on the design")
-        trained = _trained(ideal, problem, start, begin.train, logits, seed)
-        limits = problem.limits  # angles come in again by whole turns, the rest is cut off
-        start = limits.controls((trained - limits.origin) / limits.scale)
-    try:
-        yield TuningLab(device, problem, start)
-    finally:
-        device.rest()
+    yield TuningLab(device, problem, start_of(session, ideal, problem, device.controls))
+    device.rest()
 
 
 def _made(chip: Any, seed: int) -> tuple[Device, Model, Logits, float | None]:
     """The device with its hidden errors, the design, what is made of its outputs, and the period of its controls."""
     if isinstance(chip, MeshNetworkSection):
         layout, hidden = MeshLayout(chip.kind, chip.ports), chip.emulator
-        errors = Fabrication.perfect(splitter_rad=hidden.splitter or 0.0, phase_rad=hidden.phase or 0.0)
+        errors = Fabrication.perfect(splitter_rad=hidden.splitter, phase_rad=hidden.phase)
 
         def network(fabrication: Fabrication, of: int) -> MeshNetwork:
             return fabricate_network(
@@ -71,7 +72,49 @@ def _made(chip: Any, seed: int) -> tuple[Device, Model, Logits, float | None]:
             name=chip.name,
         )
         return device, network(Fabrication.perfect(), 0), power_scores, _TURN
+    if isinstance(chip, DiffractiveDeviceSection):
+        return _planes(chip, seed)
     return _noisy(chip, seed)
+
+
+def _planes(section: DiffractiveDeviceSection, seed: int) -> tuple[Device, Model, Logits, float | None]:
+    n, hidden = section.samples, section.emulator
+    plan = DiffractiveDesign(
+        grid=Grid((n, n), section.pitch),
+        wavelength_m=section.wavelength,
+        distances_m=(section.gap,) * (section.planes + 1),
+        pixels=(n, n),
+        input_region=Region(n // 4, n // 4, n // 2, n // 2),
+        input_pixels=(section.inputs, section.inputs),
+        detectors=_rows_of_detectors(n, section.detectors),
+        power_W=section.power,
+    )
+    off = Assembly.perfect(
+        shift_m=hidden.shift, rotation_rad=hidden.rotation, distance_m=hidden.distance, mask_rad=hidden.mask
+    )
+    device = EmulatedDiffractive(
+        assemble(plan, off, hidden.seed),
+        taps=section.taps,
+        noise_relative=hidden.noise_relative,
+        seed=seed,
+        name=section.name,
+    )
+    return device, DiffractiveNetwork(plan), power_scores, _TURN
+
+
+def _rows_of_detectors(samples: int, count: int) -> dict[str, Region]:
+    """Squares of an eighth of the plane, in as many rows as columns or one fewer, in its middle four fifths."""
+    columns = math.ceil(math.sqrt(count))
+    rows, size = math.ceil(count / columns), max(1, samples // 8)
+
+    def place(k: int, of: int) -> int:
+        return round(samples * (0.1 + 0.8 * (k + 0.5) / of) - 0.5 * size)
+
+    places = [divmod(k, columns) for k in range(count)]
+    return {
+        f"d{k}": Region(place(row, rows), place(column, columns), size, size)
+        for k, (row, column) in enumerate(places)
+    }
 
 
 def _noisy(section: NoisyNetworkSection, seed: int) -> tuple[Device, Model, Logits, float | None]:
@@ -88,23 +131,3 @@ def _noisy(section: NoisyNetworkSection, seed: int) -> tuple[Device, Model, Logi
 
 def _as_they_are(outputs: Tensor) -> Tensor:
     return outputs
-
-
-def _trained(
-    ideal: Model, problem: Problem, start: Array, section: TrainSection, logits: Logits, seed: int
-) -> Array:
-    """Controls trained in silico; of a noisy network with the noise that is assumed."""
-    generator = torch.Generator().manual_seed(seed)
-    plan = ClassifierPlan(section.steps, section.batch_size, section.rate, seed)
-    begin = torch.as_tensor(start)
-    if isinstance(ideal, NoisyNetwork):
-        begin = ideal.initial(generator)
-
-    def scores(inputs: Tensor, controls: Tensor) -> Tensor:
-        if isinstance(ideal, NoisyNetwork) and section.noise:
-            return logits(ideal(inputs, controls, ideal.draw(inputs.shape[:1], generator)))
-        return logits(ideal(inputs, controls))
-
-    training = problem.task.training
-    found = train_classifier(scores, begin, torch.as_tensor(training.inputs), training.targets, plan)
-    return cast(Array, found.numpy())

@@ -11,7 +11,7 @@ import numpy as np
 from calibration.device import Array, Channels, Device
 from calibration.errors import OutsideLimits
 from calibration.tuning import Limits, Problem
-from hil.config.device_file import DeviceFile
+from hil.config.device_file import DeviceFile, DopantSection
 from hil.config.diffractive_chip import DiffractiveSection
 from hil.config.dnpu_chip import DnpuSection
 from hil.config.tune_experiment import StartSection
@@ -50,17 +50,21 @@ def lab_of(session: TuneSession, seed: int, *, hold: bool = False) -> Iterator[T
 def _opened(session: TuneSession, seed: int, hold: bool) -> AbstractContextManager[TuningLab]:
     chip = session.bench.chip
     if isinstance(session.bench, DeviceFile):
+        if isinstance(chip, DopantSection):
+            from hil.tuning.dopant import dopant_in_process
+
+            return dopant_in_process(session, seed)
         from hil.tuning.in_process import in_process_lab
 
         return in_process_lab(session, seed)
     if isinstance(chip, DnpuSection):
         from hil.tuning.dopant import dopant_lab
 
-        return dopant_lab(session, seed)
+        return dopant_lab(session, seed, hold=hold)
     if isinstance(chip, DiffractiveSection):
         from hil.tuning.diffractive import diffractive_lab
 
-        return diffractive_lab(session, seed)
+        return diffractive_lab(session, seed, hold=hold)
     from hil.tuning.mesh import mesh_lab
 
     return mesh_lab(session, seed, hold=hold)

@@ -8,7 +8,8 @@ from typing import cast
 import numpy as np
 import torch
 
-from calibration.device import Array
+from calibration.device import Array, ChannelGroup, Channels
+from calibration.errors import OutsideLimits
 from calibration.mesh import MeshCalibration
 from calibration.mesh.deploy import deploy
 from calibration.mesh.drive import HeaterLimits
@@ -56,8 +57,8 @@ def mesh_lab(session: TuneSession, seed: int, *, hold: bool = False) -> Iterator
             share_fidelity,
         )
         model = {"fitted": twin, "ideal": ideal, "none": None}[experiment.model]
-        high = _ceiling(section, device.controls.high, ideal)
-        limits = Limits.of(device.controls, high=high)
+        controls = _together(section, device.controls, ideal)
+        limits = Limits.of(device.controls, high=controls.high)
         if experiment.start.at == "deployed" and experiment.start.file is None:
             way = experiment.start.deploy
             planned = deploy(
@@ -67,9 +68,9 @@ def mesh_lab(session: TuneSession, seed: int, *, hold: bool = False) -> Iterator
                 dead=[] if calibration is None else [one.name for one in calibration.shifters if not one.ok],
                 limits=limits_of_heaters,
             )
-            start = np.minimum(planned.drive.volts, high)
+            start = _allowed(planned.drive.volts, controls, section)
         else:
-            start = np.minimum(plain_start(experiment.start, device.controls, folder, seed), high)
+            start = plain_start(experiment.start, controls, folder, seed)
         yield TuningLab(device, Problem(task, limits, model=model, seed=seed), start)
 
 
@@ -99,15 +100,30 @@ def _runs(session: TuneSession) -> Path:
     return session.folder.parent
 
 
-def _ceiling(section: MeshSection, high: Array, ideal: PhotonicChip) -> Array:
-    """Voltages (n,) that all heaters may have at once without drawing too much together.
+def _together(section: MeshSection, controls: Channels, ideal: PhotonicChip) -> ChannelGroup:
+    """The heaters, up to the voltages that all may have at once without drawing too much together.
 
     By the least resistance that a heater may have, so that no parameters that a method asks for are refused.
     """
-    least = section.heaters.resistance * (1.0 - section.heaters.tolerance)
-    each = np.sqrt(section.heaters.total_power / len(high) * least)
-    if ideal.n_controls != len(high):
+    count = len(controls.names)
+    if ideal.n_controls != count:
         raise ConfigError(
-            f"{section.name}: {len(high)} heaters have wires, {ideal.n_controls} are needed for tuning"
+            f"{section.name}: {count} heaters have wires, {ideal.n_controls} are needed for tuning"
         )
-    return np.asarray(np.minimum(high, each))
+    least = section.heaters.resistance * (1.0 - section.heaters.tolerance)
+    each = np.sqrt(section.heaters.total_power / count * least)
+    high = np.minimum(controls.high, each)
+    return ChannelGroup(controls.names, controls.unit, controls.low, high, controls.max_slew)
+
+
+def _allowed(volts: Array, controls: Channels, section: MeshSection) -> Array:
+    """`volts` as they are; OutsideLimits where the heaters could not all be as high."""
+    over = volts > controls.high * (1.0 + 1e-9)
+    if over.any():
+        k = int(np.argmax(over))
+        raise OutsideLimits(
+            f"{controls.names[k]}: the start asks for {volts[k]:.4g} V, and {len(volts)} heaters of "
+            f"{section.heaters.total_power:g} W together may have {controls.high[k]:.4g} V each; raise "
+            "heaters.total_power, or start elsewhere"
+        )
+    return np.minimum(volts, controls.high)

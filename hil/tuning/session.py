@@ -21,7 +21,8 @@ START = "start"
 ASKED, FOLDER = "tuning", "experiment_folder"
 """Fields of a run's manifest: what is run, the command line heeded, and where the experiment file was."""
 
-_TASKS = {"dnpu": ("gate", "truth_table", "points"), "mesh": ("matrix",)}
+_DOPANT = ("gate", "truth_table", "points")
+_TASKS = {"dnpu": _DOPANT, "dopant": _DOPANT, "mesh": ("matrix",)}
 """The tasks of each type of chip; all others tell classes apart."""
 
 

@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from calibration.tuning import Examples, Tuner, TuningPlan, TuningStep
+from calibration.device import Device
+from calibration.errors import CalibrationError
+from calibration.tuning import Snapshot, Tuner, TuningPlan, TuningStep
 from calibration.tuning.method import answered
 from calibration.tuning.registry import make_method
 from hil.tuning.acceptance import TUNING
@@ -69,23 +71,46 @@ def tune_on(session: TuneSession, lab: TuningLab, one: Asked) -> Tuner:
     place = session.folder / _place(one)
     saved = read_snapshot(place) if place.exists() else None
     tuner = Tuner(lab.device, lab.problem, method, plan_of(session), lab.start, saved)
-    before = float(saved.facts["seconds"]) if saved is not None else 0.0
-    begun, told = time.monotonic(), tuner.readings
+    clock = _Clock(lab.device, saved)
+    told = tuner.readings
     session.progress.start(f"{one.name}, readings", tuner.plan.readings, told)
     running = iter(tuner)
     try:
         for step in running:
-            seconds = before + time.monotonic() - begun
-            write_snapshot(session.store, _place(one), tuner.snapshot(), seconds)
             _log(session, one, step)
+            if step.check is not None:
+                _note(session, one, tuner, lab, clock)
+            write_snapshot(session.store, _place(one), tuner.snapshot(), **clock.spent())
             session.progress.advance(_line(tuner, step), step.readings - told)
             told = step.readings
             session.checkpoint()
+    except CalibrationError:
+        if tuner.curve:
+            _note(session, one, tuner, lab, clock)
+        raise
     finally:
         running.close()  # the best parameters are on the chip, whatever ended the loop
         session.progress.finish()
-    _note(session, one, tuner, lab, before + time.monotonic() - begun)
+    spent = clock.spent()  # what is reported on is read apart
+    _note(session, one, tuner, lab, clock, **spent, test_score=_tested(lab))
     return tuner
+
+
+class _Clock:
+    """The computer's and the chip's time that a method took, earlier attempts included."""
+
+    def __init__(self, device: Device, saved: Snapshot | None) -> None:
+        facts = {} if saved is None else saved.facts
+        self._device = device
+        self._seconds = float(facts.get("seconds", 0.0)) - time.monotonic()
+        self._chip_time_s = float(facts.get("chip_time_s", 0.0)) - device.cost.chip_time_s
+
+    def spent(self) -> dict[str, float]:
+        """Both so far."""
+        return {
+            "seconds": self._seconds + time.monotonic(),
+            "chip_time_s": self._chip_time_s + self._device.cost.chip_time_s,
+        }
 
 
 def _place(one: Asked) -> str:
@@ -117,12 +142,13 @@ def _line(tuner: Tuner, step: TuningStep) -> str:
     return f"{loss}best {best.loss:.4g}, score {best.score:.4g}"
 
 
-def _note(session: TuneSession, one: Asked, tuner: Tuner, lab: TuningLab, seconds: float) -> None:
-    """Best controls, and one line of the run's metrics."""
+def _note(
+    session: TuneSession, one: Asked, tuner: Tuner, lab: TuningLab, clock: _Clock, **figures: float | None
+) -> None:
+    """The best controls so far, and a method's line in the run's metrics."""
     names = lab.device.controls.names
     best = dict(zip(names, tuner.best.tolist(), strict=True))
     first, last = tuner.curve[0], tuner.curve[-1]
-    test = _tested(lab, lab.problem.task.test)
     session.store.write_json(
         f"{BEST}/{one.name}.json",
         {"unit": lab.device.controls.unit, "loss": last.loss, "score": last.score, "controls": best},
@@ -136,8 +162,9 @@ def _note(session: TuneSession, one: Asked, tuner: Tuner, lab: TuningLab, second
         "start_score": first.score,
         "best_loss": last.loss,
         "best_score": last.score,
-        "test_score": test,
-        "seconds": seconds,
+        "test_score": None,
+        **clock.spent(),
+        **figures,
     }
     kept = [
         run
@@ -147,8 +174,9 @@ def _note(session: TuneSession, one: Asked, tuner: Tuner, lab: TuningLab, second
     session.note(TUNING, [*kept, line])  # type: ignore[arg-type]
 
 
-def _tested(lab: TuningLab, test: Examples | None) -> float | None:
+def _tested(lab: TuningLab) -> float | None:
     """The score of the parameters on the chip, on samples that nothing was decided on; not of the budget."""
+    test = lab.problem.task.test
     if test is None:
         return None
     answer = answered(lab.problem, test, lab.problem.asking(lab.device, test.inputs))
