@@ -177,7 +177,7 @@ class Gift(Method):
     def step(self, problem: Problem, state: State, number: int) -> Steps:
         """See `Method`: the noise level, or one line search."""
         memory = GiftMemory.of(state.memory)
-        if self.repeats and not memory.estimated.size:
+        if self.repeats and not memory.asked:
             return (yield from self._estimated(problem, state.theta, memory, number))
         return (yield from self._round(problem, state.theta, memory, number))
 
@@ -189,8 +189,7 @@ class Gift(Method):
         outputs = answer.reading.outputs.reshape(self.repeats, len(rows), -1)[:, whole]
         groups = self.groups(model)
         if not len(outputs[0]):
-            unknown = replace(memory, estimated=np.full(len(groups), math.nan))
-            return Stepped(State(theta, unknown.arrays()), answer.loss)
+            return Stepped(State(theta, replace(memory, asked=True).arrays()), answer.loss)
         found = fitted_noise_level(
             outputs,
             model,
@@ -202,7 +201,8 @@ class Gift(Method):
         figures = {"noise_level": float(found.scale.mean()), "noise_level_error": float(found.error.max())}
         if len(groups) > 1:
             figures |= {f"noise_level_{k}": float(scale) for k, scale in enumerate(found.scale)}
-        return Stepped(State(theta, replace(memory, estimated=found.scale).arrays()), answer.loss, figures)
+        told = replace(memory, estimated=found.scale, asked=True)
+        return Stepped(State(theta, told.arrays()), answer.loss, figures)
 
     def _round(self, problem: Problem, theta: Array, memory: GiftMemory, number: int) -> Steps:
         """A direction for one group of sources, and a line search along it."""
@@ -252,7 +252,7 @@ class Gift(Method):
                 if compared(answer.placed(answer.losses), best, 0.5).difference <= 0.0:
                     here = trained
             after = after.reached(here)
-        figures["noise_level"] = float(after.level[k])
+        figures["assumed_level"] = float(after.level[k])
         worth = np.abs(after.step) > self.finest * np.where(after.level > 0.0, after.level, 1.0)
         done = after.rounds >= self.rounds or not worth.any()
         return Stepped(State(here, after.arrays()), found.loss, figures, done=done)
