@@ -52,8 +52,7 @@ class Gift(Method):
         rounds: line searches at most; 1 takes one direction and no second.
         batch: examples of each reading of the loss.
         doublings: of the step in a line search at most.
-        stride: first step of a line search, as a share of the noise level (of the model's levels, where `assumed` is
-            0); shorter after one that found nothing.
+        stride: first step of a line search, as a share of the noise level; shorter after one that found nothing.
         finest: step at which it ends, likewise.
         significance: probability at most with which a line search moves to where it is no better.
         repeats, repeated: readings of each of so many examples, from whose scatter the chip's noise level is found
@@ -61,12 +60,15 @@ class Gift(Method):
         samples: examples for the direction at most, in silico.
         draws: pairs of noise for each of them.
         level_step: h of the differences, as a share of the noise level.
+        from_zero: h and the first step where `assumed` is 0, as a share of the model's levels. A network that was
+            trained without noise tells nothing of it by a small one: no example is near a border.
         curvature: H; Gauss-Newton's, or the exact one.
         iterations: of the conjugate gradients; 1 is plain v, with the step to the lowest point along it.
         damping: λ, as a share of the curvature along v.
         corrector: steps of training in silico at the level that was reached, after each round that moved; what they
             give is kept if the chip reads no higher a loss.
         corrector_rate: learning rate of it, in the parameters' scale.
+        corrector_batch: examples of each of its steps.
         input_noise, output_noise: levels in SI units, for a model without noise structure.
         relative_noise: a share of the output, likewise.
     """
@@ -85,17 +87,19 @@ class Gift(Method):
     samples: int = 4096
     draws: int = 8
     level_step: float = 0.1
+    from_zero: float = 0.5
     curvature: Curvature = "gauss-newton"
     iterations: int = 20
     damping: float = 0.01
     corrector: int = 0
     corrector_rate: float = 1e-3
+    corrector_batch: int = 256
     input_noise: float = 0.0
     output_noise: float = 0.0
     relative_noise: float = 0.0
 
     def __post_init__(self) -> None:
-        for key in ("rounds", "batch", "repeated", "draws", "iterations"):
+        for key in ("rounds", "batch", "repeated", "draws", "iterations", "corrector_batch"):
             if getattr(self, key) < 1:
                 raise PlanError(f"{key} {getattr(self, key)}: at least 1")
         for key in ("doublings", "corrector"):
@@ -110,7 +114,7 @@ class Gift(Method):
                 raise PlanError(
                     f"{key} {getattr(self, key)}: a share of the noise level, above 0 and below 1"
                 )
-        for key in ("finest", "corrector_rate"):
+        for key in ("finest", "corrector_rate", "from_zero"):
             if not 0.0 < getattr(self, key) < math.inf:
                 raise PlanError(f"{key} {getattr(self, key)}: a positive number")
         for key in ("assumed", "damping"):
@@ -163,7 +167,7 @@ class Gift(Method):
     def begin(self, problem: Problem, theta: Array) -> State:
         """See `Method`."""
         count = len(self.groups(self.model(problem)))
-        reach = self.stride * (self.assumed or 1.0)
+        reach = self.stride * self.assumed or self.from_zero
         return State(theta, GiftMemory.started(count, self.assumed, reach, theta).arrays())
 
     def moved(self, problem: Problem, state: State, theta: Array) -> State:
@@ -173,7 +177,7 @@ class Gift(Method):
     def step(self, problem: Problem, state: State, number: int) -> Steps:
         """See `Method`: the noise level, or one line search."""
         memory = GiftMemory.of(state.memory)
-        if self.repeats and not memory.estimated.size:
+        if self.repeats and not memory.asked:
             return (yield from self._estimated(problem, state.theta, memory, number))
         return (yield from self._round(problem, state.theta, memory, number))
 
@@ -185,8 +189,7 @@ class Gift(Method):
         outputs = answer.reading.outputs.reshape(self.repeats, len(rows), -1)[:, whole]
         groups = self.groups(model)
         if not len(outputs[0]):
-            unknown = replace(memory, estimated=np.full(len(groups), math.nan))
-            return Stepped(State(theta, unknown.arrays()), answer.loss)
+            return Stepped(State(theta, replace(memory, asked=True).arrays()), answer.loss)
         found = fitted_noise_level(
             outputs,
             model,
@@ -198,7 +201,8 @@ class Gift(Method):
         figures = {"noise_level": float(found.scale.mean()), "noise_level_error": float(found.error.max())}
         if len(groups) > 1:
             figures |= {f"noise_level_{k}": float(scale) for k, scale in enumerate(found.scale)}
-        return Stepped(State(theta, replace(memory, estimated=found.scale).arrays()), answer.loss, figures)
+        told = replace(memory, estimated=found.scale, asked=True)
+        return Stepped(State(theta, told.arrays()), answer.loss, figures)
 
     def _round(self, problem: Problem, theta: Array, memory: GiftMemory, number: int) -> Steps:
         """A direction for one group of sources, and a line search along it."""
@@ -212,7 +216,7 @@ class Gift(Method):
             theta,
             scale,
             group,
-            step=self.level_step,
+            step=self.level_step if memory.level[k] > 0.0 else self.from_zero,
             curvature=self.curvature,
             iterations=self.iterations,
             damping=self.damping,
@@ -240,7 +244,7 @@ class Gift(Method):
                     torch.as_tensor(after.level) @ groups,
                     steps=self.corrector,
                     rate=self.corrector_rate,
-                    batch=self.batch,
+                    batch=self.corrector_batch,
                     generator=_generator(problem, number, 2),
                 )
                 answer = yield Query(trained, rows)
@@ -248,7 +252,7 @@ class Gift(Method):
                 if compared(answer.placed(answer.losses), best, 0.5).difference <= 0.0:
                     here = trained
             after = after.reached(here)
-        figures["noise_level"] = float(after.level[k])
+        figures["assumed_level"] = float(after.level[k])
         worth = np.abs(after.step) > self.finest * np.where(after.level > 0.0, after.level, 1.0)
         done = after.rounds >= self.rounds or not worth.any()
         return Stepped(State(here, after.arrays()), found.loss, figures, done=done)

@@ -22,11 +22,12 @@ class GiftMemory:
         level: present factor on the noise levels, (groups,).
         step: next step in it, (groups,).
         known: whether the step's sign is, (groups,).
-        estimated: what repeated readings told, (groups,); empty before.
+        estimated: what repeated readings told, (groups,); nan where they did not.
         path: norm of the parameters and levels where a round ended, (places, 1 + groups): the norm tells the places
             apart when parameters are put back.
         turn: group whose turn it is.
         rounds: done.
+        asked: whether readings were repeated.
     """
 
     level: Array
@@ -36,30 +37,38 @@ class GiftMemory:
     path: Array
     turn: int
     rounds: int
+    asked: bool
 
     @classmethod
     def started(cls, count: int, level: float, step: float, theta: Array) -> Self:
         """Before the first step, for `count` groups at one level."""
         place = np.concatenate(([np.linalg.norm(theta)], np.full(count, level)))[None]
         return cls(
-            np.full(count, level), np.full(count, step), np.zeros(count), np.zeros(0), place, turn=0, rounds=0
+            np.full(count, level),
+            np.full(count, step),
+            np.zeros(count),
+            np.full(count, math.nan),
+            place,
+            turn=0,
+            rounds=0,
+            asked=False,
         )
 
     @classmethod
     def of(cls, arrays: Mapping[str, Array]) -> Self:
         """From `arrays`."""
-        turn, rounds = arrays["counts"]
+        turn, rounds, asked = arrays["counts"]
         known = {key: arrays[key] for key in ("level", "step", "known", "estimated", "path")}
-        return cls(**known, turn=int(turn), rounds=int(rounds))
+        return cls(**known, turn=int(turn), rounds=int(rounds), asked=bool(asked))
 
     def arrays(self) -> dict[str, Array]:
         """By name, for `State.memory`."""
         arrays = {key: getattr(self, key) for key in ("level", "step", "known", "estimated", "path")}
-        return arrays | {"counts": np.array([self.turn, self.rounds], dtype=np.float64)}
+        return arrays | {"counts": np.array([self.turn, self.rounds, self.asked], dtype=np.float64)}
 
     def told(self, k: int) -> float:
         """The noise level of group `k` that repeated readings told; nan where they did not."""
-        return float(self.estimated[k]) if self.estimated.size else math.nan
+        return float(self.estimated[k])
 
     def first(self, k: int, finest: float) -> tuple[float, bool]:
         """The first step of a line search, in s, or in s² where s is 0; and whether its sign is known.

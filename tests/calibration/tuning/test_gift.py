@@ -53,6 +53,13 @@ def test_noise_that_was_judged_too_low(repeats: int) -> None:
     assert sum(step["readings_of_loss"] for step in searches) <= 20
 
 
+def test_noise_that_was_not_thought_of() -> None:
+    lab = noisy_lab(0.0, 0.5, structure=0.3)
+    tuner, figures = tuned(lab, Gift(**QUICK, assumed=0.0))
+    assert change(lab, tuner.best, 0.5).better
+    assert figures[1]["noise_level"] == pytest.approx(0.5 / 0.3, rel=0.1)
+
+
 def test_noise_that_was_judged_too_high_leaves_the_chip_no_worse() -> None:
     lab = noisy_lab(0.3, 0.1)
     tuner, figures = tuned(lab, Gift(**QUICK))
