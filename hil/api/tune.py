@@ -31,9 +31,11 @@ def tune(
         readings, seeds: instead of the file's.
         hold: leave the best parameters of the last method on the chip; otherwise it is at rest afterwards.
 
-    Every step is kept: a session that is interrupted or killed goes on after its last one. Raises ConfigError, the
-    drivers' errors (after the safe state), RunError, and of the tuning itself BudgetTooSmall, NotFinite,
-    NotRepeatable, OutsideLimits, ReadingFailed, ShapeError: the best parameters are kept in the run then too.
+    A method that does not apply to the chip, or comes to nothing, does not keep the others from running; its error is
+    raised when the report is written. Every step is kept: a session that is interrupted or killed goes on after its
+    last one. Raises ConfigError, the drivers' errors (after the safe state), RunError, and of the tuning itself
+    BudgetTooSmall, NotFinite, NotRepeatable, OutsideLimits, ReadingFailed, ShapeError: the best parameters are kept in
+    the run then too.
     """
     from hil.tuning.report import report
     from hil.tuning.tune import tune as run
@@ -49,8 +51,10 @@ def tune(
     with open_session(TUNE, path, progress, manifest=asked) as session, session.resumable():
         if KEEPING in session.store.manifest:
             raise StepError(f"{path} is a watch over a tuned chip; go on with it by hil keep")
-        run(session, hold=hold)
+        errors = run(session, hold=hold)
         report(session)
+        if errors:
+            raise errors[0]
         return Outcome.of(session)
 
 

@@ -27,6 +27,7 @@ _BY_NAME = {
     "calibration.errors.ShapeError": USAGE,
     "NotRepeatable": ACCEPTANCE,
     "ReadingFailed": INSTRUMENT,
+    "NotFinite": INSTRUMENT,
 }
 
 

@@ -12,7 +12,7 @@ from calibration.errors import OutsideLimits
 from calibration.mesh import MeshCalibration
 from calibration.mesh.deploy import deploy
 from calibration.mesh.drive import HeaterLimits
-from calibration.mesh.settings import lit_alone
+from calibration.mesh.settings import check_fits, lit_alone
 from calibration.tuning import Examples, Limits, Problem, TuningTask, share_fidelity, share_infidelity
 from hil.config.mesh_chip import MeshSection
 from hil.config.tune_experiment import MatrixTask
@@ -43,7 +43,7 @@ def mesh_on(given: Given, device: Device, target: Target, calibration: MeshCalib
     experiment, section = given.experiment, cast(MeshSection, given.chip)
     wanted, ideal = cast(MatrixTask, experiment.task), design(section)
     if calibration is not None:
-        calibration.check(device.identity)
+        check_fits(device, calibration)
     twin = ideal if calibration is None else calibration.twin
     shares = torch.as_tensor(np.abs(target.unitary) ** 2).T  # by input: what each output gets of it
     once = lit_alone(device, twin)

@@ -51,18 +51,31 @@ def plan_of(session: TuneSession) -> TuningPlan:
     )
 
 
-def tune(session: TuneSession, *, hold: bool = False) -> None:
+def tune(session: TuneSession, *, hold: bool = False) -> list[CalibrationError]:
     """Run every method that is not done yet, from its last step if it was interrupted.
 
     With `hold` the last one leaves its best parameters on the chip; otherwise the chip is at rest between methods and
-    afterwards.
+    afterwards. Where several are asked for, one that does not apply or comes to nothing does not keep the others from
+    running: such errors are returned.
     """
     torch.set_num_threads(1)
-    left = [one for one in asked_of(session) if session.status(one.name) != "done"]
+    asked, errors = asked_of(session), list[CalibrationError]()
+    left = [one for one in asked if session.status(one.name) != "done"]
     for one in left:
         session.checkpoint()
-        with session.store.step(one.name), lab_of(session, one.seed, hold=hold and one is left[-1]) as lab:
-            tune_on(session, lab, one)
+        try:
+            with (
+                session.store.step(one.name),
+                lab_of(session, one.seed, hold=hold and one is left[-1]) as lab,
+            ):
+                tune_on(session, lab, one)
+        except CalibrationError as error:
+            if len(asked) == 1:
+                raise
+            session.progress.finish()
+            session.warn(f"{one.name}: {type(error).__name__}: {error}")
+            errors.append(error)
+    return errors
 
 
 def tune_on(session: TuneSession, lab: TuningLab, one: Asked) -> Tuner:
