@@ -95,7 +95,8 @@ class ClassesTask(Section):
     Attributes:
         file: a .npz or .safetensors file with `inputs` (samples, n) and `labels` (samples,).
         clusters: instead, made here.
-        amplitude: factor on the inputs.
+        amplitude: factor on the inputs, which are in the chip's units: fields of a network of meshes, amplitudes of
+            diffractive planes; of a mesh on its bench how far each modulator opens, from 0 to 1.
         probe, test: shares of the samples that steps are accepted on, and that are only reported on.
     """
 

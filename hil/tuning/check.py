@@ -95,9 +95,9 @@ def on_paper(given: Given) -> TuningLab:
         return dopant_on(given, _electrodes(chip), chip.readout.settling)
     if isinstance(chip, MeshSection):
         from hil.mesh.dry_run import as_designed
-        from hil.tuning.mesh import calibration_of, mesh_on, target_of
+        from hil.tuning.mesh import Known, mesh_on
 
-        return mesh_on(given, as_designed(chip), target_of(given), calibration_of(given))
+        return mesh_on(given, as_designed(chip), Known.of(given))
     if isinstance(chip, DopantSection):
         from hil.tuning.dopant import check_inputs, dopant_on, made
 

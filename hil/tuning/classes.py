@@ -1,5 +1,6 @@
 """Samples of classes: from a file, or made around drawn centres."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +16,16 @@ from hil.config.tune_experiment import ClassesTask, ClustersSection
 from hil.errors import ConfigError
 
 
-def classes_task(section: ClassesTask, device: Device, logits: Logits, folder: Path) -> TuningTask:
+def classes_task(
+    section: ClassesTask,
+    device: Device,
+    logits: Logits,
+    folder: Path,
+    driven: Callable[[Array], Array] = lambda inputs: inputs,
+) -> TuningTask:
     """The task of `section`; paths are relative to `folder`. The first outputs stand for the classes.
+
+    `driven` says what the device is given for inputs (samples, n).
 
     Raises ConfigError for samples that do not fit the device's inputs and outputs.
     """
@@ -25,8 +34,10 @@ def classes_task(section: ClassesTask, device: Device, logits: Logits, folder: P
         inputs, labels = _clusters(section.clusters, n_in)
     else:
         inputs, labels = _stored(folder / str(section.file))
-    inputs = inputs * section.amplitude
-    _check(section, inputs, labels, device, n_in, n_out)
+    if inputs.shape[1] != n_in:
+        raise ConfigError(f"task: samples of {inputs.shape[1]} inputs, the chip has {n_in}")
+    inputs = driven(inputs * section.amplitude)
+    _check(section, inputs, labels, device, n_out)
     order = np.random.default_rng((0, len(labels))).permutation(len(labels))
     probe, test = round(section.probe * len(labels)), round(section.test * len(labels))
     parts = np.split(order, [probe, probe + test])
@@ -83,11 +94,7 @@ def _stored(path: Path) -> tuple[Array, Labels]:
     return inputs, labels.astype(np.int64)
 
 
-def _check(
-    section: ClassesTask, inputs: Array, labels: Labels, device: Device, n_in: int, n_out: int
-) -> None:
-    if inputs.shape[1] != n_in:
-        raise ConfigError(f"task: samples of {inputs.shape[1]} inputs, the chip has {n_in}")
+def _check(section: ClassesTask, inputs: Array, labels: Labels, device: Device, n_out: int) -> None:
     if labels.min() < 0 or labels.max() >= n_out:
         raise ConfigError(f"task: labels from {labels.min()} to {labels.max()}, the chip has {n_out} outputs")
     least, most = device.inputs.low, device.inputs.high

@@ -1,8 +1,9 @@
-"""A mesh on its bench: a unitary as the task, each port lit alone, the calibrated twin as the model."""
+"""A mesh on its bench: a unitary or classes as the task, the calibrated twin as the model."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
+from dataclasses import dataclass
+from typing import Self, cast
 
 import numpy as np
 import torch
@@ -13,15 +14,18 @@ from calibration.mesh import MeshCalibration
 from calibration.mesh.deploy import deploy
 from calibration.mesh.drive import HeaterLimits
 from calibration.mesh.settings import check_fits, lit_alone
+from calibration.networks import power_scores
 from calibration.tuning import Examples, Limits, Problem, TuningTask, share_fidelity, share_infidelity
 from hil.config.mesh_chip import MeshSection
-from hil.config.tune_experiment import MatrixTask
+from hil.config.tune_experiment import ClassesTask, MatrixTask
 from hil.errors import ConfigError, NoCalibration
 from hil.mesh.calibrate import RECORD
 from hil.mesh.design import design
 from hil.mesh.records import Records
 from hil.mesh.session import MeshSession
 from hil.mesh.target import Target, haar, read_target
+from hil.tuning.classes import classes_task
+from hil.tuning.in_silico import start_of
 from hil.tuning.lab import TuningLab, plain_start
 from hil.tuning.session import Given, TuneSession
 from simulators.models.mesh import PhotonicChip
@@ -33,58 +37,97 @@ def mesh_lab(session: TuneSession, seed: int, *, hold: bool = False) -> Iterator
     from hil.chips.mesh import connect
 
     given = Given.of(session, seed)
-    target, calibration = target_of(given), calibration_of(given)  # before anything is connected
+    known = Known.of(given)  # before anything is connected
     with connect(cast(MeshSession, session), hold=hold) as device:
-        yield mesh_on(given, device, target, calibration)
+        yield mesh_on(given, device, known)
 
 
-def mesh_on(given: Given, device: Device, target: Target, calibration: MeshCalibration | None) -> TuningLab:
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known of a mesh before it is connected.
+
+    Attributes:
+        target: the matrix that it is to have, where that is its task.
+        calibration: what the experiment names, or the newest; None where the design is all that is asked for.
+    """
+
+    target: Target | None
+    calibration: MeshCalibration | None
+
+    @classmethod
+    def of(cls, given: Given) -> Self:
+        """Raises ConfigError for a file that holds no matrix that fits, NoCalibration where one is needed."""
+        return cls(_target(given), _calibration(given))
+
+
+def mesh_on(given: Given, device: Device, known: Known) -> TuningLab:
     """The task on a mesh that is connected."""
     experiment, section = given.experiment, cast(MeshSection, given.chip)
-    wanted, ideal = cast(MatrixTask, experiment.task), design(section)
-    if calibration is not None:
-        check_fits(device, calibration)
-    twin = ideal if calibration is None else calibration.twin
+    ideal = design(section)
+    if known.calibration is not None:
+        check_fits(device, known.calibration)
+    twin = ideal if known.calibration is None else known.calibration.twin
+    controls = _together(section, device.controls, ideal)
+    problem = Problem(
+        _task(given, device, twin, known.target),
+        Limits.of(device.controls, high=controls.high),
+        model={"fitted": twin, "ideal": ideal, "none": None}[experiment.model],
+        seed=given.seed,
+    )
+    if known.target is None:
+        start = start_of(given, ideal if experiment.model == "ideal" else twin, problem, controls)
+    elif experiment.start.at == "deployed" and experiment.start.file is None:
+        start = _deployed(given, controls, known, ideal)
+    else:
+        start = plain_start(experiment.start, controls, given.folder, given.seed)
+    return TuningLab(device, problem, start)
+
+
+def _task(given: Given, device: Device, twin: PhotonicChip, target: Target | None) -> TuningTask:
+    """Classes, their inputs how far each modulator opens; or a matrix, each port lit alone."""
+    if target is None:
+        section = cast(ClassesTask, given.experiment.task)
+        with torch.no_grad():
+            shut, reach = twin.modulators.closed_V.numpy(), twin.modulators.half_wave_V.numpy()
+        return classes_task(section, device, power_scores, given.folder, lambda inputs: shut + reach * inputs)
+    probes = cast(MatrixTask, given.experiment.task).probes
     shares = torch.as_tensor(np.abs(target.unitary) ** 2).T  # by input: what each output gets of it
     once = lit_alone(device, twin)
-    task = TuningTask(
+    return TuningTask(
         Examples(once, shares),
-        Examples(np.tile(once, (wanted.probes, 1)), shares.repeat(wanted.probes, 1)),
+        Examples(np.tile(once, (probes, 1)), shares.repeat(probes, 1)),
         share_infidelity,
         share_fidelity,
     )
-    model = {"fitted": twin, "ideal": ideal, "none": None}[experiment.model]
-    controls = _together(section, device.controls, ideal)
-    limits = Limits.of(device.controls, high=controls.high)
-    if experiment.start.at == "deployed" and experiment.start.file is None:
-        way = experiment.start.deploy
-        planned = deploy(
-            target.unitary,
-            ideal if way == "designed" else twin,
-            correct=way == "corrected",
-            dead=[] if calibration is None else [one.name for one in calibration.shifters if not one.ok],
-            limits=HeaterLimits(section.heaters.total_power, section.heaters.current),
-        )
-        start = _allowed(planned.drive.volts, controls, section)
-    else:
-        start = plain_start(experiment.start, controls, given.folder, given.seed)
-    return TuningLab(device, Problem(task, limits, model=model, seed=given.seed), start)
 
 
-def target_of(given: Given) -> Target:
-    """The matrix of the task; ConfigError for a file that holds none that fits."""
-    ports, wanted = given.chip.layout.ports, cast(MatrixTask, given.experiment.task)
+def _deployed(given: Given, controls: Channels, known: Known, ideal: PhotonicChip) -> Array:
+    """The heaters' voltages of the matrix, by as much of the calibration as the experiment says."""
+    calibration, way = known.calibration, given.experiment.start.deploy
+    section = cast(MeshSection, given.chip)
+    planned = deploy(
+        cast(Target, known.target).unitary,
+        ideal if way == "designed" or calibration is None else calibration.twin,
+        correct=way == "corrected",
+        dead=[] if calibration is None else [one.name for one in calibration.shifters if not one.ok],
+        limits=HeaterLimits(section.heaters.total_power, section.heaters.current),
+    )
+    return _allowed(planned.drive.volts, controls, section)
+
+
+def _target(given: Given) -> Target | None:
+    ports, wanted = given.chip.layout.ports, given.experiment.task
+    if not isinstance(wanted, MatrixTask):
+        return None
     if wanted.haar is not None:
         return haar(ports, wanted.haar)
     return read_target(given.folder / str(wanted.file), ports)
 
 
-def calibration_of(given: Given) -> MeshCalibration | None:
-    """What the experiment names, or the chip's newest; None where the design is all that is asked for."""
+def _calibration(given: Given) -> MeshCalibration | None:
     experiment, name = given.experiment, given.chip.name
-    needed = experiment.model == "fitted" or (
-        experiment.start.at == "deployed" and experiment.start.deploy != "designed"
-    )
+    deployed = experiment.start.at == "deployed" and isinstance(experiment.task, MatrixTask)
+    needed = experiment.model == "fitted" or (deployed and experiment.start.deploy != "designed")
     if experiment.known is not None:
         record = given.folder / experiment.known / RECORD
         if not record.exists():

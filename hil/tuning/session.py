@@ -24,7 +24,7 @@ ASKED, FOLDER = "tuning", "experiment_folder"
 """Fields of a run's manifest: what is run, the command line heeded, and where the experiment file was."""
 
 _DOPANT = ("gate", "truth_table", "points")
-_TASKS = {"dnpu": _DOPANT, "dopant": _DOPANT, "mesh": ("matrix",)}
+_TASKS = {"dnpu": _DOPANT, "dopant": _DOPANT, "mesh": ("matrix", "classes")}
 """The tasks of each type of chip; all others tell classes apart."""
 
 
