@@ -83,7 +83,7 @@ CHIPS = (
         {
             "pat": {"update": adam(3e-3), "batch": 64},
             "dat": {"update": adam(3e-3), "batch": 64, "internal_states": "unitary"},
-            "gift": {"assumed": 0.3},
+            "gift": {"corrector": 75},
             "spsa": {"update": adam(3e-3), "perturbation": 0.02},
             "lock-in": {"parameters": 64},
         },
