@@ -20,7 +20,7 @@ from calibration.tuning.feedback_alignment import Dfa
 from calibration.tuning.finite_differences import FiniteDifferences
 from calibration.tuning.genetic import Genetic
 from calibration.tuning.gift import Gift
-from calibration.tuning.keeping import Keeper, KeepingPlan, Look, Retuning, Rung
+from calibration.tuning.keeping import Keeper
 from calibration.tuning.limits import Limits
 from calibration.tuning.lock_in import LockIn
 from calibration.tuning.losses import Correct, CrossEntropy, share_fidelity, share_infidelity, squared_error
@@ -40,6 +40,7 @@ from calibration.tuning.study import Band, Recommendation, Row, Run, Study
 from calibration.tuning.task import Examples, TuningTask
 from calibration.tuning.tuner import Check, Snapshot, Tuner, TuningPlan, TuningStep
 from calibration.tuning.updates import Update
+from calibration.tuning.watch import KeepingPlan, Look, Retuning, Rung
 
 __all__ = [
     "AdditiveNoise",

@@ -1,10 +1,9 @@
 """Keeping a tuned chip tuned: it is looked at now and then, and re-tuned when it leaves its tolerance."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,128 +11,13 @@ from torch import Tensor
 
 from calibration.device import Array, Device, Waiting
 from calibration.errors import CalibrationError, NotFinite, PlanError, ReadingFailed
-from calibration.tuning.method import Method, ProbeQuery, Problem
+from calibration.tuning.method import ProbeQuery, Problem
 from calibration.tuning.paired import Paired, compared
 from calibration.tuning.readout import CorrectedReadout, ReadoutChange
-from calibration.tuning.tuner import Snapshot, Tuner, TuningPlan, TuningStep
+from calibration.tuning.tuner import Snapshot, Tuner, TuningStep
+from calibration.tuning.watch import READOUT, KeepingPlan, Look, Retuning, Rung
 
 Wait = Callable[[float], None]
-READOUT = "readout"
-"""The rung that reads the outputs' gain and offset anew and moves nothing."""
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One way to bring a chip back, from the best parameters so far.
-
-    Attributes:
-        method: does it.
-        plan: its budget, for each time, and what is accepted.
-    """
-
-    method: Method
-    plan: TuningPlan
-
-
-@dataclass(frozen=True)
-class KeepingPlan:
-    """How a chip is watched.
-
-    Attributes:
-        every_s: from one look to the next.
-        duration_s: of the whole, in the device's time: what it was driven and what it was left alone.
-        tolerance: how far the mean score may fall below what it was at the start, or the mean loss rise.
-        watch: which of the two.
-        significance: probability at most with which one look finds a chip worse that is not.
-        passes: over the probe set in each look.
-        readout: whether gain and offset of the outputs may be read anew, as the first rung of the ladder; where a task
-            is judged on outputs that a computer takes in, they may.
-        readings: for all looks and re-tunings, at most; None for any number.
-        compare: whether each look also reads the parameters of the start, once others are on the chip: what it would
-            be without re-tuning. Those readings are counted apart.
-        failures: how many looks on end may fail before the watch is given up.
-    """
-
-    every_s: float
-    duration_s: float
-    tolerance: float
-    watch: Literal["score", "loss"] = "score"
-    significance: float = 0.05
-    passes: int = 1
-    readout: bool = False
-    readings: int | None = None
-    compare: bool = True
-    failures: int = 3
-
-    def __post_init__(self) -> None:
-        if not (0.0 < self.every_s <= self.duration_s < math.inf):
-            raise PlanError(
-                f"a look every {self.every_s} s for {self.duration_s} s; the interval should be positive and not "
-                "longer than the whole"
-            )
-        if not 0.0 <= self.tolerance < math.inf:
-            raise PlanError(f"tolerance {self.tolerance}: a number, not negative")
-        if not 0.0 < self.significance < 0.5:
-            raise PlanError(f"significance {self.significance}: above 0 and below 0.5, such as 0.05")
-        if self.passes < 1 or self.failures < 1:
-            raise PlanError(f"passes {self.passes}, failures {self.failures}: at least 1 each")
-        if self.watch not in ("score", "loss"):
-            raise PlanError(f"watch {self.watch!r}: score or loss")
-
-
-@dataclass(frozen=True)
-class Retuning:
-    """One rung that was tried.
-
-    Attributes:
-        rung: its method's name, or `readout`.
-        time_s: when it began.
-        readings, chip_time_s: what it took, the look after it left out.
-        loss_before, loss_after, score_before, score_after: by the looks before and after.
-        failed: why it came to nothing; empty if it did not.
-    """
-
-    rung: str
-    time_s: float
-    readings: int
-    chip_time_s: float
-    loss_before: float
-    loss_after: float
-    score_before: float
-    score_after: float
-    failed: str = ""
-
-
-@dataclass(frozen=True)
-class Look:
-    """The probe set read once more.
-
-    Attributes:
-        time_s: the device's time since the start.
-        readings: spent so far, on looks and re-tunings.
-        verdict: start, within, out (of the tolerance) or failed (nothing usable was read).
-        loss, score: means over the probe set.
-        fall, error: of what is watched, against the start: positive is worse; the mean of the pairs, its standard
-            error.
-        gain, offset, residual: of each output against what was read when the present parameters were set, as
-            `ReadoutChange`; empty where too few points were usable.
-        start_loss, start_score: of the parameters of the start, where they were read besides.
-        retuning: the rung that this look is to judge; None for a look on the hour.
-    """
-
-    time_s: float
-    readings: int
-    verdict: str
-    loss: float
-    score: float
-    fall: float = 0.0
-    error: float = 0.0
-    gain: tuple[float, ...] = ()
-    offset: tuple[float, ...] = ()
-    residual: tuple[float, ...] = ()
-    start_loss: float | None = None
-    start_score: float | None = None
-    retuning: Retuning | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -492,7 +376,7 @@ class Keeper:
         self._time_s, self._chip_s = facts["time_s"], facts["chip_time_s"]
         self._spent, self._compared, self._rung = facts["readings"], facts["compared"], facts["rung"]
         self._begun = None if facts["begun"] is None else Retuning(**facts["begun"])
-        self.looks = [_look_of(look) for look in facts["looks"]]
+        self.looks = [Look.of(look) for look in facts["looks"]]
         if "reference.losses" in arrays:
             self._reference = _Seen(*(torch.as_tensor(arrays[f"reference.{key}"]) for key in _PARTS))
         if facts["tuning"] is not None:
@@ -503,10 +387,3 @@ class Keeper:
 _PARTS = ("outputs", "losses", "scores")
 _TUNING = "tuning."
 _LEAST_GAIN = 0.05  # below this share of what it was, an output is lost rather than weaker
-
-
-def _look_of(facts: Mapping[str, Any]) -> Look:
-    """A look from its plain values."""
-    retuning = facts["retuning"]
-    lists = {key: tuple(facts[key]) for key in ("gain", "offset", "residual")}
-    return Look(**{**facts, **lists, "retuning": None if retuning is None else Retuning(**retuning)})

@@ -60,6 +60,7 @@ class Check:
     Attributes:
         readings: spent so far, the check's included.
         loss, score: of the best parameters after it, on the probe set.
+        score_error: standard error of that score, by its spread over the samples.
         verdict: accepted, kept (too close to tell: the method goes on), rolled back, or drifted (the device itself
             has changed, so the method begins anew from the best).
         difference, error: of the paired losses, candidate minus incumbent.
@@ -68,6 +69,7 @@ class Check:
     readings: int
     loss: float
     score: float
+    score_error: float
     verdict: str
     difference: float
     error: float
@@ -309,7 +311,9 @@ class Tuner:
         return self._record(known, verdict, word)
 
     def _record(self, known: "_Probed", verdict: Paired, word: str) -> Check:
-        check = Check(self._spent, known.loss, known.score, word, verdict.difference, verdict.error)
+        check = Check(
+            self._spent, known.loss, known.score, known.score_error, word, verdict.difference, verdict.error
+        )
         self.curve.append(check)
         return check
 
@@ -355,3 +359,8 @@ class _Probed:
     @property
     def score(self) -> float:
         return float(self.scores.nanmean())
+
+    @property
+    def score_error(self) -> float:
+        known = self.scores[torch.isfinite(self.scores)]
+        return float(known.std()) / math.sqrt(len(known)) if len(known) > 1 else math.inf

@@ -65,7 +65,8 @@ def init(
     files = hil.init(kind, folder, chip)
     _tell({"files": [str(path) for path in files]}, json, "\n".join(f"wrote {path}" for path in files))
     if not json:
-        stderr.print(f"next: cd {folder} && hil check bench.yaml")
+        first = next(path.name for path in files if path.name in ("bench.yaml", "device.yaml"))
+        stderr.print(f"next: cd {folder} && hil check {first}")
 
 
 @app.command(epilog="Example: hil check bench.yaml")

@@ -52,8 +52,7 @@ class _Layers(EmulatedNetwork[DopantNetwork]):
         self._chips, self._max_slew = chips, max_slew
 
     def _answer(self, inputs: Tensor, controls: Tensor) -> tuple[Array, Flags, dict[str, Array]]:
-        since = self._count["samples"] + 1 + np.arange(len(inputs))
-        times_s = since / self.sample_rate_Hz
+        times_s = self._instants(len(inputs))
         shared = controls.expand(len(inputs), -1)
         state, seen, column = inputs, [], 0
         for k, layer in enumerate(self._model.layers):
@@ -84,7 +83,7 @@ class _Layers(EmulatedNetwork[DopantNetwork]):
             electrodes = _volts(model.electrodes, model.low, model.high, self._max_slew)
             device = EmulatedDevice(chip, electrodes, READOUT, self.sample_rate_Hz, name)
             device._part(electrodes, [model.electrodes[e] for e in model.input_index], own.held, rows)
-            device._count = self._count
+            device._count, device._idle = self._count, self._idle
             devices.append(device)
         self.layers = tuple(devices)
 

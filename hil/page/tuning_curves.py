@@ -47,9 +47,10 @@ class MethodRuns:
 
     @property
     def standard_error(self) -> float:
-        """Of the mean of the final scores; 0 for one seed, which does not tell."""
+        """Of the mean of the final scores: by the seeds or by the samples of the probe set, whichever is larger."""
         final = self.final()
-        return float(final.std(ddof=1) / math.sqrt(len(final))) if len(final) > 1 else 0.0
+        between = float(final.std(ddof=1) / math.sqrt(len(final))) if len(final) > 1 else 0.0
+        return max(between, float(np.mean([run.score_error[-1] for run in self.runs])))
 
     def readings_to(self, score: float) -> float | None:
         """Mean number of readings at which the seeds first had a score; None unless all had it."""
@@ -87,7 +88,7 @@ def recommended(runs: Sequence[TuningRun]) -> Recommendation:
                 run.seed,
                 tuple(int(at) for at in run.at),
                 tuple(run.score.tolist()),
-                (0.0,) * len(run.at),  # of single samples nothing was kept: the noise is that between seeds
+                tuple(run.score_error.tolist()),
                 run.seconds or 0.0,
             )
             for run in runs

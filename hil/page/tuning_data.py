@@ -19,6 +19,7 @@ class TuningRun:
         readings: spent in all.
         at: readings spent at each check of the best parameters on the probe set, (checks,); the first is the start's.
         loss, score: of the best parameters after each check, (checks,).
+        score_error: standard error of each score, (checks,).
         verdicts: of each check: start, accepted, kept, rolled back, drifted.
         test_score: of the best parameters on examples that nothing was decided on.
         seconds, chip_time_s: of the computer's and the chip's time.
@@ -30,6 +31,7 @@ class TuningRun:
     at: Array
     loss: Array
     score: Array
+    score_error: Array
     verdicts: tuple[str, ...]
     test_score: float | None = None
     seconds: float | None = None
@@ -39,9 +41,9 @@ class TuningRun:
     def of(cls, figures: Mapping[str, Any]) -> Self:
         """From a run's figures in metrics.json."""
         curve: Sequence[Mapping[str, Any]] = figures["curve"]
-        at, loss, score = (
+        at, loss, score, score_error = (
             np.array([np.nan if check[key] is None else check[key] for check in curve], dtype=np.float64)
-            for key in ("readings", "loss", "score")
+            for key in ("readings", "loss", "score", "score_error")
         )
         return cls(
             figures["method"],
@@ -50,6 +52,7 @@ class TuningRun:
             at,
             loss,
             score,
+            score_error,
             tuple(check["verdict"] for check in curve),
             *(figures.get(key) for key in ("test_score", "seconds", "chip_time_s")),
         )

@@ -18,7 +18,12 @@ from hil.config.device_file import (
     NoisyNetworkSection,
 )
 from hil.config.tune_experiment import ClassesTask
-from hil.devices import EmulatedDiffractive, EmulatedMeshNetwork, EmulatedNoisyNetwork
+from hil.devices import (
+    EmulatedBidirectionalNetwork,
+    EmulatedDiffractive,
+    EmulatedMeshNetwork,
+    EmulatedNoisyNetwork,
+)
 from hil.tuning.classes import classes_task
 from hil.tuning.in_silico import start_of
 from hil.tuning.lab import TuningLab
@@ -68,7 +73,8 @@ def _made(chip: Any, seed: int) -> tuple[Device, Model, Logits, float | None]:
                 layout, fabrication, of, meshes=chip.meshes, activation=ElectroOptic(), readout=chip.readout
             )
 
-        device = EmulatedMeshNetwork(
+        kind = EmulatedBidirectionalNetwork if chip.bidirectional else EmulatedMeshNetwork
+        device = kind(
             network(errors, hidden.seed),
             taps=chip.taps,
             noise_relative=hidden.noise_relative,

@@ -46,8 +46,12 @@ class Errors:
         return f"splitter {self.splitter:g}, phase {self.phase_rad:g}{screens}"
 
     def chip(self, design: MeshNetwork, seed: int) -> EmulatedMeshNetwork:
+        return EmulatedMeshNetwork(self.network(design, seed), noise_relative=0.01, seed=seed)
+
+    def network(self, design: MeshNetwork, seed: int) -> MeshNetwork:
+        """The true one."""
         made = Fabrication.perfect(splitter_rad=self.splitter / 2.0, phase_rad=self.phase_rad)
-        true = fabricate_network(
+        return fabricate_network(
             design.chain[0].layout,
             made,
             1000 + seed,
@@ -56,7 +60,6 @@ class Errors:
             readout=design.n_outputs,
             screen_rad=self.screen_rad,
         )
-        return EmulatedMeshNetwork(true, noise_relative=0.01, seed=seed)
 
 
 @dataclass(frozen=True)

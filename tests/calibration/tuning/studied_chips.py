@@ -11,9 +11,16 @@ import torch
 from torch import Tensor
 
 from calibration.device import Array
-from calibration.networks import ClassifierPlan, power_scores, train_classifier
+from calibration.networks import (
+    ClassifierPlan,
+    NetworkPlan,
+    calibrate_network,
+    deploy,
+    power_scores,
+    train_classifier,
+)
 from calibration.tuning import Correct, CrossEntropy, Examples, Limits, Problem, Trial, TuningTask
-from hil.devices import EmulatedNoisyNetwork
+from hil.devices import EmulatedBidirectionalNetwork, EmulatedNoisyNetwork
 from simulators.models.optical import NoiseLevels, NoisyNetwork
 from tests.calibration.networks.digits import Digits, digits
 from tests.calibration.networks.test_digits import Errors, perfect, trained
@@ -44,11 +51,25 @@ def _phases() -> Array:
 
 def mesh_trial(seed: int) -> Trial:
     """Three meshes of 16 ports whose splitters and phases are off, known by their design."""
-    device = Errors(0.1, 0.1).chip(perfect(PORTS), seed)
+    device = EmulatedBidirectionalNetwork(
+        Errors(0.1, 0.1).network(perfect(PORTS), seed), noise_relative=0.01, seed=seed
+    )
     data = _fields()
     task = _task(data.inputs.numpy(), data.labels, power_scores)
     problem = Problem(task, Limits.of(device.controls, turn=TURN), model=perfect(PORTS), seed=seed)
     return Trial(device, problem, _phases())
+
+
+def twin_fitted(at: Trial) -> Trial:
+    """The same with the twin fitted first, to powers alone: it is the model, and what is started from is corrected."""
+    design = perfect(PORTS)
+    calibration = calibrate_network(at.device, design, NetworkPlan(settings=40))
+    phases = torch.as_tensor(at.start)
+    matrices = [
+        mesh.matrix(part) for mesh, part in zip(design.chain, torch.split(phases, design.sizes), strict=True)
+    ]
+    start = deploy(matrices, calibration.twin).phases.numpy()
+    return replace(at, problem=replace(at.problem, model=calibration.twin), start=start)
 
 
 def _noisy(level: float) -> NoisyNetwork:

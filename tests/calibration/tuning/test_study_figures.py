@@ -12,7 +12,7 @@ import calibration.tuning
 from calibration.tuning import Contender, Method, Pat, Study, Trial, TuningPlan, Update, compare
 from tests.calibration.tuning.diffractive_digits import aligned
 from tests.calibration.tuning.diffractive_digits import trial as diffractive_trial
-from tests.calibration.tuning.studied_chips import dopant_trial, mesh_trial, noisy_trial
+from tests.calibration.tuning.studied_chips import dopant_trial, mesh_trial, noisy_trial, twin_fitted
 
 SEEDS = (0, 1, 2)
 
@@ -57,8 +57,10 @@ CHIPS = (
             "pat": {"update": adam(0.03), "batch": 64},
             "dat": {"update": adam(0.03), "batch": 64, "internal_states": "unitary"},
             "spsa": {"update": adam(0.02), "perturbation": 0.05},
-            "lock-in": {"parameters": 64},
+            "lock-in": {"parameters": 48, "window": 400, "batch": 4},
+            "parameter-shift": {"only": "2."},
         },
+        (Contender("pat, fitted twin", Pat(adam(0.01), batch=64), twin_fitted),),
     ),
     Chip(
         "diffractive, 3 planes of 32 x 32, digits",
@@ -81,7 +83,7 @@ CHIPS = (
         {
             "pat": {"update": adam(3e-3), "batch": 64},
             "dat": {"update": adam(3e-3), "batch": 64, "internal_states": "unitary"},
-            "gift": {"assumed": 0.3},
+            "gift": {"corrector": 75},
             "spsa": {"update": adam(3e-3), "perturbation": 0.02},
             "lock-in": {"parameters": 64},
         },
@@ -122,10 +124,16 @@ def draw(title: str, study: Study, path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axis = pyplot.subplots(figsize=(11, 6))
-    for row in study.rows():
+    for place, row in enumerate(study.rows()):
         if row.seeds:
             band = study.band(row.method)
-            (line,) = axis.step(band.readings, band.mean, where="post", label=f"{row.method} {row.after:.3f}")
+            (line,) = axis.step(
+                band.readings,
+                band.mean,
+                where="post",
+                label=f"{row.method} {row.after:.3f}",
+                linestyle="-" if place < 10 else "--",
+            )
             axis.fill_between(
                 band.readings, band.low, band.high, step="post", alpha=0.15, color=line.get_color()
             )

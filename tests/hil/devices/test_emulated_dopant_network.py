@@ -119,3 +119,17 @@ def test_every_chip_has_noise_and_drift_of_its_own(network: DopantNetwork) -> No
     asked = 0.012 * np.abs(read.mean(axis=0)) + 0.1e-9
     np.testing.assert_allclose(spread, asked, rtol=0.5)
     assert abs(np.corrcoef(read.T)[0, 1]) < 0.2
+
+
+def test_chips_drift_while_they_are_left_alone(network: DopantNetwork) -> None:
+    drifting = Imperfections(**{**vars(Imperfections.none()), "gain_drift": 1.0})
+
+    def after(waited_s: float) -> np.ndarray:
+        device = EmulatedDopantNetwork(network, imperfections=drifting)
+        chip = device.layers[0].layers[0]
+        device.layers[0].set_controls(settings(device.layers[0]))
+        device.wait(waited_s)
+        return np.asarray(chip.run(np.full((1, 1, 2), -0.1)).outputs[0, 0])
+
+    assert abs(after(0.0) / after(0.0) - 1.0) < 1e-9
+    assert abs(after(4e3) / after(0.0) - 1.0) > 0.01

@@ -52,7 +52,7 @@ def test_between_two_checks_the_earlier_one_holds() -> None:
     def run(seed: int, at: list[int], score: list[float]) -> TuningRun:
         figures = run_figures("spsa", seed) | {"readings": 400}
         figures["curve"] = [
-            {"readings": a, "loss": 1.0 - s, "score": s, "verdict": "accepted"}
+            {"readings": a, "loss": 1.0 - s, "score": s, "score_error": 0.004, "verdict": "accepted"}
             for a, s in zip(at, score, strict=True)
         ]
         return TuningRun.of(figures)
@@ -73,7 +73,7 @@ def test_the_cheapest_of_those_that_are_as_good_is_recommended() -> None:
         for seed, final in enumerate(finals):
             figures = run_figures("spsa", seed) | {"method": method, "readings": 1000}
             figures["curve"] = [
-                {"readings": at, "loss": 1.0 - score, "score": score, "verdict": "kept"}
+                {"readings": at, "loss": 1.0 - score, "score": score, "score_error": 0.004, "verdict": "kept"}
                 for at, score in ((100, 0.5), (reached, final), (1000, final))
             ]
             found.append(TuningRun.of(figures))

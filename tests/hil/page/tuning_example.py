@@ -35,7 +35,13 @@ def run_figures(method: str, seed: int) -> dict[str, Any]:
         "seed": seed,
         "readings": 20_000,
         "curve": [
-            {"readings": int(a), "loss": float(1.6 * (1.0 - s)), "score": float(s), "verdict": v}
+            {
+                "readings": int(a),
+                "loss": float(1.6 * (1.0 - s)),
+                "score": float(s),
+                "score_error": 0.004,
+                "verdict": v,
+            }
             for a, s, v in zip(at, score, verdicts, strict=True)
         ],
         "start_loss": 0.6,

@@ -14,6 +14,7 @@ from calibration.errors import BudgetTooSmall, NotRepeatable, OutsideLimits, Pla
 from hil.cli.exit_codes import ACCEPTANCE, USAGE, exit_code
 from hil.errors import ConfigError
 from hil.store import RunStore
+from simulators.models.mesh import MeshLayout
 from tests.hil.lab import command, rewrite, run
 from tests.hil.tuning.lab import make_tuning
 
@@ -148,13 +149,11 @@ def test_files_that_do_not_fit_are_refused(tmp_path: Path, changes: dict[str, st
 
 
 def test_a_start_that_the_limits_exclude_is_named(tmp_path: Path) -> None:
-    experiment = make_tuning(tmp_path / "lab")
-    names = hil.tune(experiment, readings=1500).run / "best" / "spsa-0.json"
-    stored = json.loads(names.read_text())
-    first = next(iter(stored["controls"]))
-    (tmp_path / "lab" / "start.json").write_text(json.dumps({**stored["controls"], first: 40.0}))
-    rewrite(experiment, {"  train: {steps: 60, rate: 0.03}": "  file: start.json"})
-    with pytest.raises(OutsideLimits, match=f"{first}: the start") as refused:
+    experiment = make_tuning(tmp_path / "lab", **{"  train: {steps: 60, rate: 0.03}": "  file: start.json"})
+    shifters = [f"{mesh}.{name}" for mesh in (0, 1) for name in MeshLayout("rectangular", 4).shifters]
+    start = {**dict.fromkeys(shifters, 0.5), "1.t0_0": 40.0}
+    (tmp_path / "lab" / "start.json").write_text(json.dumps(start))
+    with pytest.raises(OutsideLimits, match=r"1\.t0_0: the start") as refused:
         hil.tune(experiment)
     assert exit_code(refused.value) == USAGE
 
