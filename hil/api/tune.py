@@ -53,8 +53,9 @@ def tune(
             raise StepError(f"{path} is a watch over a tuned chip; go on with it by hil keep")
         errors = run(session, hold=hold)
         report(session)
-        if errors:
-            raise errors[0]
+        for error in errors[:1]:
+            error.add_note(f"the other methods have run, see {session.folder / 'report.html'}")
+            raise error
         return Outcome.of(session)
 
 

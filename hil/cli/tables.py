@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hil.cli.mesh_tables import is_mesh, mesh_cells, mesh_lines
-from hil.cli.tuning_tables import tuning_lines
+from hil.cli.tuning_tables import is_tuning, tuning_cells, tuning_lines
 from hil.steps.session import STEPS
 
 if TYPE_CHECKING:
@@ -118,11 +118,14 @@ def _run_row(run: "RunSummary") -> Iterator[str]:
     surrogate, tasks = run.figures.get("surrogate", {}), run.figures.get("tasks", {})
     passed = sum(bool(task["passed"]) for task in tasks.values())
     yield run.folder.name
-    last = next(reversed(list(run.steps)), None) if is_mesh(run.figures) else None
-    last = last or next((name for name in reversed(STEPS) if name in run.steps), None)
+    last = next((name for name in reversed(STEPS) if name in run.steps), None)
+    if is_mesh(run.figures) or not set(run.steps) <= set(STEPS):
+        last = next(reversed(list(run.steps)))
+    if is_tuning(run.figures):  # a report says nothing of a method that was stopped
+        last = next((name for name, status in run.steps.items() if status != "done"), last)
     yield f"[{_STYLE[run.steps[last]]}]{last} {run.steps[last]}[/]" if last else "imported"
-    if is_mesh(run.figures):
-        yield from mesh_cells(run.figures)
+    if is_mesh(run.figures) or is_tuning(run.figures):
+        yield from mesh_cells(run.figures) if is_mesh(run.figures) else tuning_cells(run.figures)
         yield f"{run.size_bytes / 1e6:.1f} MB"
         return
     error, floor = surrogate.get("rmse_A"), surrogate.get("repeatability_A")

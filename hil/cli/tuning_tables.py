@@ -6,13 +6,28 @@ from typing import Any
 from rich.text import Text
 
 
+def is_tuning(metrics: Mapping[str, Any]) -> bool:
+    """Whether these are the figures of a tuning that has begun."""
+    return bool(metrics.get("tuning"))
+
+
+def tuning_cells(metrics: Mapping[str, Any]) -> tuple[str, str]:
+    """What stands in the list of runs: the best score, and the method that came to it."""
+    known = [run for run in metrics["tuning"] if run["best_score"] is not None]
+    if not known:
+        return "", ""
+    best = max(known, key=lambda run: run["best_score"])
+    return f"score {_figure(best['best_score'])}", best["method"]
+
+
 def tuning_lines(metrics: Mapping[str, Any]) -> Iterator[Text]:
     """A line for each method that was run, and what became of a chip that was kept."""
     for run in metrics.get("tuning", ()):
-        test = f", {run['test_score']:.4g} on test examples" if run.get("test_score") is not None else ""
+        test = f", {_figure(run['test_score'])} on test examples" if run.get("test_score") is not None else ""
         yield Text(
-            f"{run['method']}, seed {run['seed']}: score {run['start_score']:.4g} to {run['best_score']:.4g}{test}, "
-            f"loss {run['start_loss']:.4g} to {run['best_loss']:.4g}, {run['readings']:,} readings"
+            f"{run['method']}, seed {run['seed']}: score {_figure(run['start_score'])} to "
+            f"{_figure(run['best_score'])}{test}, loss {_figure(run['start_loss'])} to {_figure(run['best_loss'])}, "
+            f"{run['readings']:,} readings"
         )
     found = metrics.get("report", {})
     if (recommended := found.get("recommended")) is not None:
@@ -29,3 +44,9 @@ def tuning_lines(metrics: Mapping[str, Any]) -> Iterator[Text]:
             yield Text(
                 f"{name}: tried {rung['tried']} times, sufficed {rung['sufficed']} times, {rung['readings']:,} readings"
             )
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.6g}" if 0.99 < value < 1.0 else f"{value:.4g}"  # a fidelity is told by its nines

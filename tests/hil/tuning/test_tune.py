@@ -1,17 +1,21 @@
 """`hil tune` from file to best controls: killed, stopped, refused."""
 
 import json
+import re
 import signal
 import subprocess
 import time
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import hil
 from calibration.errors import BudgetTooSmall, NotRepeatable, OutsideLimits, PlanError
 from hil.cli.exit_codes import ACCEPTANCE, USAGE, exit_code
+from hil.cli.tables import outcome_table, runs_table
 from hil.errors import ConfigError
 from hil.store import RunStore
 from simulators.models.mesh import MeshLayout
@@ -116,11 +120,17 @@ def test_what_cannot_be_run_is_refused_before_a_reading(tmp_path: Path) -> None:
 
 def test_a_method_that_does_not_apply_leaves_the_others_running(tmp_path: Path) -> None:
     experiment = make_tuning(tmp_path / "lab")
-    with pytest.raises(PlanError, match="before an activation"):
+    with pytest.raises(PlanError, match="before an activation") as refused:
         hil.tune(experiment, ["parameter-shift", "spsa"], readings=1000)
+    assert "the other methods have run" in refused.value.__notes__[0]
     outcome = hil.report(the_run(experiment))
     assert outcome.steps["parameter-shift-0"] == "failed"
     assert [one["method"] for one in outcome.metrics["tuning"]] == ["spsa"]
+    shown = Console(width=150, file=StringIO())
+    shown.print(outcome_table(outcome), runs_table(hil.runs(outcome.run.parent), outcome.run.parent))
+    told = shown.file.getvalue()  # type: ignore[attr-defined]
+    assert "spsa, seed 0: score 0." in told
+    assert re.search(r"parameter-shift-0 failed │ score 0\.\d+ +│ spsa", told)
 
 
 MATRIX = {
