@@ -44,7 +44,7 @@ def keep(target: Path | str, *, hold: bool = False, progress: Progress | None = 
 
 def _begun(path: Path, progress: Progress | None) -> dict[str, object]:
     """What a new run's manifest holds besides."""
-    from hil.tuning.keep import newest_tuned
+    from hil.tuning.best import newest_tuned
 
     check_kind(KEEP, path, path)
     experiment = load(path, TuneExperiment)

@@ -24,7 +24,7 @@ KINDS = (
 
 
 def init(kind: str, folder: Path | str, chip: Path | str | None = None) -> list[Path]:
-    """Write a commented bench.yaml and experiment.yaml, or mesh.yaml, for a kind of chip into `folder`.
+    """Write a commented bench.yaml and experiment.yaml, mesh.yaml or tune.yaml, for a kind of chip into `folder`.
 
     The kind `own` is a small package with an emulated instrument, its driver and a chip model of one's own.
     With `chip`, a folder written by `hil import brainspy` or a run's surrogate, the emulated bench holds that

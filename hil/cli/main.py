@@ -49,7 +49,8 @@ def init(
     kind: Annotated[
         str,
         typer.Argument(
-            help="The bench: dnpu, dnpu-cards, mesh, diffractive; rack, instruments without a chip; own, a package."
+            help="The bench: dnpu, dnpu-cards, mesh, diffractive; dnpu-tuning, mesh-tuning, diffractive-tuning, "
+            "network-tuning, to be tuned in situ; rack, instruments without a chip; own, a package."
         ),
     ],
     folder: Annotated[Path, typer.Argument(help="A folder to make.")],

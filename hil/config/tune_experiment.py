@@ -141,7 +141,8 @@ class StartSection(Section):
         at: middle of every range, drawn at random by the seed, or deployed: what is best by what is known already
             (of a mesh its matrix by its calibration, of a dopant network the solution that `search` found).
         deploy: of a mesh, by what: the design, the calibration without its splitters, or all of it.
-        file: a .json file of controls by name, such as a run keeps as best/METHOD-SEED.json.
+        file: a .json file of controls by name, such as a run keeps as best/METHOD-SEED.json; or such a run's folder,
+            for the best of its methods.
         train: in silico first.
     """
 

@@ -2,10 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 
-import numpy as np
 import torch
 
 from calibration.device import Array, Device, Waiting
@@ -144,26 +142,3 @@ def _tell(session: TuneSession, look: Look) -> None:
     tried = look.retuning
     outcome = tried.failed or f"{values} (score {tried.score_before:.4g} before)"
     session.progress.say(f"{hours}: {tried.rung}, {tried.readings} readings: {outcome}")
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """Controls that an earlier run found best, and the score that they had."""
-
-    file: Path
-    score: float
-
-
-def newest_tuned(runs: Path, name: str) -> Tuned | None:
-    """The best controls of the newest tuning run of an experiment's name in the folder `runs`."""
-    import json
-
-    for folder in sorted(runs.glob(f"*-{name}"), reverse=True):
-        found = []
-        for file in sorted((folder / "best").glob("*-*.json")):
-            score = json.loads(file.read_text(encoding="utf-8"))["score"]
-            if np.isfinite(score):
-                found.append(Tuned(file, score))
-        if found:
-            return max(found, key=lambda one: one.score)
-    return None

@@ -16,6 +16,7 @@ from hil.config.diffractive_chip import DiffractiveSection
 from hil.config.dnpu_chip import DnpuSection
 from hil.config.tune_experiment import StartSection, TuneExperiment
 from hil.errors import ConfigError
+from hil.tuning.best import best_of
 from hil.tuning.session import TuneSession
 
 
@@ -96,6 +97,11 @@ def plain_start(start: StartSection, controls: Channels, folder: Path, seed: int
 
 
 def _from_file(path: Path, controls: Channels) -> Array:
+    if path.is_dir():
+        best = best_of(path)
+        if best is None:
+            raise ConfigError(f"start.file: {path} holds no best controls; name a run of hil tune, or a file")
+        path = best.file
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
