@@ -32,6 +32,7 @@ def diffractive_lab(session: TuneSession, seed: int, *, hold: bool = False) -> I
         return open_diffractive(section, session.bench_path, station, session.interrupts, hold=hold)
 
     with connected(session, opened, hold=hold) as device:
+        session.store.event("connected", identity=dict(device.identity))
         device.measure_dark()
         yield diffractive_on(Given.of(session, seed), device, frame[0])
 

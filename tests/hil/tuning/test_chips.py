@@ -21,7 +21,7 @@ from hil.mesh.records import Records
 from tests.hil.lab import rewrite
 
 DNPU = {
-    "readings: 60000": "readings: 7000",
+    "readings: 60000": "readings: 3000",
     "checks: 6": "checks: 2",
     "plateau: 10 ms": "plateau: 3 ms",
     "probes: 8": "probes: 2",
@@ -80,7 +80,7 @@ def test_through_the_instruments_of_every_chip(
 
 
 def test_hold_leaves_the_best_on_the_chip(tmp_path: Path) -> None:
-    experiment = chosen("dnpu-tuning", tmp_path / "lab", {**DNPU, "readings: 60000": "readings: 3000"})
+    experiment = chosen("dnpu-tuning", tmp_path / "lab", DNPU)
     outcome = hil.tune(experiment, hold=True)
     best = json.loads((outcome.run / "best" / "spsa-0.json").read_text())["controls"]
     assert stands_at(outcome.run) == pytest.approx(list(best.values()), abs=1e-4)
@@ -89,7 +89,7 @@ def test_hold_leaves_the_best_on_the_chip(tmp_path: Path) -> None:
 IN_PROCESS = {
     "diffractive": (
         "{type: diffractive, name: chip, samples: 16, inputs: 4, planes: 1, detectors: 3, emulator: {seed: 3}}",
-        "{kind: classes, clusters: {classes: 3, samples: 60, spread: 0.2}, probe: 0.3}",
+        "{kind: classes, clusters: {classes: 3, samples: 60, spread: 0.2}, probe: 0.4}",
         "ideal",
         "pat",
     ),
@@ -135,12 +135,6 @@ def test_every_device_in_process(tmp_path: Path, kind: str) -> None:
     assert "1200 readings" in looked.items[-1].finding
     (one,) = hil.tune(experiment).metrics["tuning"]
     assert len(one["curve"]) > 1
-
-
-def test_the_same_seed_gives_the_same_run(tmp_path: Path) -> None:
-    experiment = in_process(tmp_path / "lab", "noisy-network")
-    one, again = (hil.tune(experiment, seeds=[seed]).metrics["tuning"][0] for seed in (3, 3))
-    assert again["curve"] == one["curve"]
 
 
 def test_a_look_says_what_cannot_be_paid(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from hil.cli.tables import outcome_table, runs_table
 from hil.errors import ConfigError
 from hil.store import RunStore
 from simulators.models.mesh import MeshLayout
-from tests.hil.lab import command, rewrite, run
+from tests.hil.lab import command, rewrite
 from tests.hil.tuning.lab import make_tuning
 
 
@@ -115,9 +115,9 @@ def test_the_help_names_every_method() -> None:
 
 def test_what_cannot_be_run_is_refused_before_a_reading(tmp_path: Path) -> None:
     experiment = make_tuning(tmp_path / "lab")
-    done = run("tune", experiment, "--method", "magic", "--json")
-    assert done.returncode == USAGE
-    assert "no method 'magic'" in json.loads(done.stdout)["error"]["message"]
+    with pytest.raises(ConfigError, match="no method 'magic'") as unknown:
+        hil.tune(experiment, ["magic"])
+    assert exit_code(unknown.value) == USAGE
     assert not (experiment.parent / "runs").exists()
     with pytest.raises(BudgetTooSmall, match="raise the budget") as refused:
         hil.tune(experiment, readings=10)
