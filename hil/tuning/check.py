@@ -63,7 +63,9 @@ def tuning_items(path: Path, bench: TunedBench, opened: Opened | None = None) ->
         lambda _: None,
         rehearsed=True,
     )
-    found, lab = attempt("tuning", lambda: confined((opened or on_paper)(given), experiment), USAGE)
+    found, lab = attempt(
+        "tuning", lambda: confined((opened or on_paper)(given), experiment, bench.chip), USAGE
+    )
     if lab is None:
         yield found
         return

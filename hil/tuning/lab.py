@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from hil.config.dnpu_chip import DnpuSection
 from hil.config.tune_experiment import StartSection, TuneExperiment
 from hil.errors import ConfigError
 from hil.tuning.best import best_of
+from hil.tuning.joint import check_joint
 from hil.tuning.session import TuneSession
 
 
@@ -44,7 +46,7 @@ def lab_of(session: TuneSession, seed: int, *, hold: bool = False) -> Iterator[T
     Raises ConfigError for what does not fit the chip, and the drivers' errors.
     """
     with _opened(session, seed, hold) as lab:
-        yield confined(lab, session.experiment)
+        yield confined(lab, session.experiment, session.bench.chip)
 
 
 def _opened(session: TuneSession, seed: int, hold: bool) -> AbstractContextManager[TuningLab]:
@@ -70,16 +72,21 @@ def _opened(session: TuneSession, seed: int, hold: bool) -> AbstractContextManag
     return mesh_lab(session, seed, hold=hold)
 
 
-def confined(lab: TuningLab, experiment: TuneExperiment) -> TuningLab:
-    """The same with limits that are a share of every control's range, around the start, where that is asked for."""
+def confined(lab: TuningLab, experiment: TuneExperiment, chip: Any) -> TuningLab:
+    """The same with limits that are a share of every control's range, around the start, where that is asked for.
+
+    Raises OutsideLimits where they let a method pass what several electrodes of the chip stand at once.
+    """
     share = experiment.tuning.within
-    if share is None:
-        return lab
-    limits = lab.problem.limits
-    reach = 0.5 * share * (limits.high - limits.low)
-    low, high = np.maximum(limits.low, lab.start - reach), np.minimum(limits.high, lab.start + reach)
-    kept: Limits = replace(limits, low=low, high=high, turn=np.full_like(low, np.inf))
-    return replace(lab, problem=replace(lab.problem, limits=kept))
+    if share is not None:
+        limits = lab.problem.limits
+        reach = 0.5 * share * (limits.high - limits.low)
+        low, high = np.maximum(limits.low, lab.start - reach), np.minimum(limits.high, lab.start + reach)
+        kept: Limits = replace(limits, low=low, high=high, turn=np.full_like(low, np.inf))
+        lab = replace(lab, problem=replace(lab.problem, limits=kept))
+    if isinstance(chip, DnpuSection):
+        check_joint(lab.problem, chip)
+    return lab
 
 
 def plain_start(start: StartSection, controls: Channels, folder: Path, seed: int) -> Array:

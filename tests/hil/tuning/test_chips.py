@@ -201,6 +201,34 @@ def test_a_start_that_heaters_cannot_have_together_is_named(tmp_path: Path) -> N
     assert "raise heaters.total_power" in refused.finding
 
 
+def test_limits_on_several_electrodes_hold_for_all_that_may_be_asked(tmp_path: Path) -> None:
+    from hil.config.bench import load_rack
+    from hil.tuning.check import tuning_items
+
+    experiment = chosen("dnpu-tuning", tmp_path / "lab", {})
+    bench = experiment.with_name("bench.yaml")
+
+    def found(limits: str, within: str) -> Any:
+        rewrite(bench, {"  # limits: {spread": f"  limits: {limits}\n  # limits: {{spread"})
+        rewrite(experiment, {"within: 1.0": f"within: {within}"})
+        (item,) = tuning_items(experiment, load_rack(bench))
+        rewrite(bench, {f"  limits: {limits}\n": ""})
+        rewrite(experiment, {f"within: {within}": "within: 1.0"})
+        return item
+
+    # from -1.2 V to 0.6 V, started from -0.3 V or -0.2 V: a quarter is 0.225 V about -0.3 V; inputs -0.6 V to 0.2 V
+    for limits, told in (
+        ("{spread: 1.5 V}", "could come to 1.8 V"),
+        ("{differences: [{between: [e3, e5], limit: 1 V}]}", "e3 and e5 could come to 1.4 V"),
+        ("{power: {conductance: 10 nS, limit: 50 nW}}", "could come to 6.02e-08 W"),
+    ):
+        refused = found(limits, "1.0")
+        assert not refused.ok
+        assert told in refused.finding
+        assert "narrow tuning.within" in refused.finding
+        assert found(limits, "0.25").ok
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
