@@ -1,9 +1,12 @@
 """A small lab for tests: the example's files, cut down to seconds."""
 
+import contextlib
+import io
 import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import hil
 
@@ -55,3 +58,27 @@ def command(*words: object) -> list[str]:
 def run(*words: object, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
     """Run `hil` to its end."""
     return subprocess.run(command(*words), capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def run_here(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run `hil` to its end in this process: the same command line, without the seconds that its imports take.
+
+    For what ends with a message; signals and kills need a process of their own.
+    """
+    from hil.cli.main import main
+
+    out, err = io.StringIO(), io.StringIO()
+    argv = ["hil", *map(str, words)]
+    code: object = 0
+    with (
+        mock.patch.object(sys, "argv", argv),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+    return subprocess.CompletedProcess(
+        argv, code if isinstance(code, int) else 1, out.getvalue(), err.getvalue()
+    )

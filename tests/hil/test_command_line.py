@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hil.lab import make_lab, rewrite, run
+from tests.hil.lab import make_lab, rewrite, run, run_here
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_bench_that_cannot_be_used_ends_with_one_clear_message(
 ) -> None:
     experiment = make_lab(tmp_path / "lab")
     rewrite(experiment.with_name("bench.yaml"), changes)
-    done = run("sample", experiment)
+    done = run_here("sample", experiment)
     assert done.returncode == code, done.stderr
     assert said in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
@@ -124,7 +124,7 @@ def test_an_address_that_nobody_answers_ends_with_4(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_words_end_with_the_stated_code(tmp_path: Path, words: list[str], code: int) -> None:
-    done = run(*words)
+    done = run_here(*words)
     assert done.returncode == code, done.stderr
     assert done.stderr.strip()
     assert "Traceback" not in done.stderr

@@ -22,7 +22,7 @@ from drivers.errors import (
     SafeStateError,
 )
 from tests.hil.faulty import Attempt, Row, attempt, faulty_lab, samples, table
-from tests.hil.lab import run
+from tests.hil.lab import run_here
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -222,7 +222,7 @@ def test_a_whole_calibration_heals_and_a_failed_one_goes_on(tmp_path: Path) -> N
 def test_the_command_line_ends_with_the_code_that_is_stated(
     tmp_path: Path, fault: str, code: int, words: list[str]
 ) -> None:
-    done = run("sample", faulty_lab(tmp_path, fault))
+    done = run_here("sample", faulty_lab(tmp_path, fault))
     assert done.returncode == code, done.stderr
     for word in words:
         assert word in " ".join(done.stderr.split())

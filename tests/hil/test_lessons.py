@@ -16,7 +16,7 @@ from hil.store import RunStore
 from hil.store.table import BatchTable
 from simulators.models.network import NetworkChip
 from simulators.visa import HilVisaLibrary
-from tests.hil.lab import make_lab, rewrite, run
+from tests.hil.lab import make_lab, rewrite, run_here
 
 
 def standing(bench_path: Path) -> list[float]:
@@ -163,7 +163,7 @@ def test_a_bench_that_is_not_there_is_a_matter_of_configuration(
 ) -> None:
     experiment = make_lab(tmp_path / "lab")
     rewrite(experiment.with_name("bench.yaml"), changes)
-    done = run("sample", experiment, "--json")
+    done = run_here("sample", experiment, "--json")
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr

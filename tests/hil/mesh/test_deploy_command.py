@@ -15,7 +15,7 @@ from hil.errors import ConfigError, NoCalibration, StepError
 from hil.mesh.design import design
 from hil.mesh.records import Records
 from hil.store import RunStore
-from tests.hil.lab import run
+from tests.hil.lab import run_here
 from tests.hil.mesh.lab import last_heater_volts, make_mesh_lab
 
 
@@ -97,11 +97,11 @@ def test_what_cannot_be_deployed_is_refused_before_a_run_begins(lab: Path) -> No
 
 def test_the_commands_exit_codes(lab: Path) -> None:
     lab.write_text(lab.read_text().replace("min_fidelity: 0.1", "min_fidelity: 0.9999"))
-    missed = run("deploy", lab, "--haar", 3, "--json")
+    missed = run_here("deploy", lab, "--haar", 3, "--json")
     assert missed.returncode == 5, missed.stderr
     assert json.loads(missed.stdout)["missed"]
-    nothing = run("deploy", lab, "--target", lab.with_name("none.npy"))
+    nothing = run_here("deploy", lab, "--target", lab.with_name("none.npy"))
     assert nothing.returncode == 2
     assert "no such file" in " ".join(nothing.stderr.split())
-    listed = run("runs", lab.parent / "runs")
+    listed = run_here("runs", lab.parent / "runs")
     assert "deployed" in listed.stderr
