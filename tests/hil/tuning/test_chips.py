@@ -15,6 +15,7 @@ from calibration.errors import NotFinite, ShapeError
 from calibration.mesh import MeshCalibration
 from hil.cli.exit_codes import INSTRUMENT, USAGE, exit_code
 from hil.config.bench import MeshBench, load_chip_bench
+from hil.config.dnpu_chip import LimitsSection
 from hil.config.mesh_chip import LayoutSection
 from hil.mesh.design import blank_record, design
 from hil.mesh.records import Records
@@ -206,27 +207,25 @@ def test_limits_on_several_electrodes_hold_for_all_that_may_be_asked(tmp_path: P
     from hil.tuning.check import tuning_items
 
     experiment = chosen("dnpu-tuning", tmp_path / "lab", {})
-    bench = experiment.with_name("bench.yaml")
+    narrow = chosen("dnpu-tuning", tmp_path / "narrow", {"within: 1.0": "within: 0.25"})
+    rack = load_rack(experiment.with_name("bench.yaml"))
 
-    def found(limits: str, within: str) -> Any:
-        rewrite(bench, {"  # limits: {spread": f"  limits: {limits}\n  # limits: {{spread"})
-        rewrite(experiment, {"within: 1.0": f"within: {within}"})
-        (item,) = tuning_items(experiment, load_rack(bench))
-        rewrite(bench, {f"  limits: {limits}\n": ""})
-        rewrite(experiment, {f"within: {within}": "within: 1.0"})
+    def found(limits: dict[str, Any], path: Path) -> Any:
+        chip = rack.chip.model_copy(update={"limits": LimitsSection.model_validate(limits)})  # type: ignore[union-attr]
+        (item,) = tuning_items(path, rack.model_copy(update={"chip": chip}))
         return item
 
     # from -1.2 V to 0.6 V, started from -0.3 V or -0.2 V: a quarter is 0.225 V about -0.3 V; inputs -0.6 V to 0.2 V
     for limits, told in (
-        ("{spread: 1.5 V}", "could come to 1.8 V"),
-        ("{differences: [{between: [e3, e5], limit: 1 V}]}", "e3 and e5 could come to 1.4 V"),
-        ("{power: {conductance: 10 nS, limit: 50 nW}}", "could come to 6.02e-08 W"),
+        ({"spread": "1.5 V"}, "could come to 1.8 V"),
+        ({"differences": [{"between": ["e3", "e5"], "limit": "1 V"}]}, "e3 and e5 could come to 1.4 V"),
+        ({"power": {"conductance": "10 nS", "limit": "50 nW"}}, "could come to 6.02e-08 W"),
     ):
-        refused = found(limits, "1.0")
+        refused = found(limits, experiment)
         assert not refused.ok
         assert told in refused.finding
         assert "narrow tuning.within" in refused.finding
-        assert found(limits, "0.25").ok
+        assert found(limits, narrow).ok
 
 
 @pytest.mark.parametrize(
