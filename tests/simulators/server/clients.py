@@ -183,7 +183,12 @@ class RemoteHislip(Remote):
         )
 
     def send(self, data: bytes, end: bool) -> None:
+        self._abandon()
         (self.client._send_data_end_packet if end else self.client._send_data_packet)(data)
+
+    def _abandon(self) -> None:
+        """Read away the rest of a message: the client forgets it at the next one, and would take it for a header."""
+        hislip.receive_flush(self.client._sync, self.client._payload_remaining)
 
     def take(self, limit: int) -> tuple[bytes, bool]:
         client = self.client
@@ -195,7 +200,7 @@ class RemoteHislip(Remote):
         client = self.client
         client.async_device_clear()
         hislip.send_msg(client._sync, "DeviceClearComplete", 0, 0)
-        hislip.receive_flush(client._sync, client._payload_remaining)
+        self._abandon()
         while (header := hislip.RxHeader(client._sync)).msg_type != "DeviceClearAcknowledge":
             hislip.receive_flush(client._sync, header.payload_length)
         client.last_message_id, client._message_id = None, 0xFFFF_FF00
@@ -204,6 +209,7 @@ class RemoteHislip(Remote):
         return self.client.async_status_query()
 
     def trigger(self) -> None:
+        self._abandon()
         self.client.trigger()
 
     def close(self) -> None:
