@@ -50,7 +50,7 @@ class CmaEs(Method):
 
     def cost(self, problem: Problem) -> int:
         """See `Method`."""
-        return self.size(problem) * problem.asking.cost(min(self.batch, len(problem.task.training)))
+        return self.size(problem) * problem.batch_cost(self.batch)
 
     def begin(self, problem: Problem, theta: Array) -> State:
         """See `Method`."""

@@ -81,7 +81,7 @@ class CoordinateSearch(Method):
         """See `Method`."""
         each = 2 if self.rule == "step" else 3
         queries = 1 + each * block_size(len(problem.limits.names), self.parameters)
-        return queries * problem.asking.cost(min(self.batch, len(problem.task.training)))
+        return queries * problem.batch_cost(self.batch)
 
     def begin(self, problem: Problem, theta: Array) -> State:
         """See `Method`; what is remembered is each parameter's step, its sign that of the side to begin with."""

@@ -11,7 +11,7 @@ from calibration.device import Array, Device
 from calibration.errors import PlanError
 from calibration.tuning.asking import Reading
 from calibration.tuning.fusion import Batch, check_taps, in_stages, passed
-from calibration.tuning.method import Method, Problem, Query, State, Stepped, Steps
+from calibration.tuning.method import Method, Problem, Query, State, Stepped, Steps, under
 from calibration.tuning.sepn import ErrorNetworks, state_shapes
 from calibration.tuning.updates import Update, halved
 
@@ -81,7 +81,7 @@ class Dat(Method):
 
     def cost(self, problem: Problem) -> int:
         """See `Method`."""
-        return problem.asking.cost(min(self.batch, len(problem.task.training)))
+        return problem.batch_cost(self.batch)
 
     def networks(self, shapes: Array) -> ErrorNetworks:
         """The networks for states of these shapes, without their weights."""
@@ -102,7 +102,7 @@ class Dat(Method):
         batch = Batch.of(problem, rows, answer, inner=mode != "none")
         age = int(state.memory["age"])
         networks, weights = self.networks(state.memory["shapes"]), state.memory["weights"]
-        network_memory = _under(_NETWORK, state)
+        network_memory = under(_NETWORK, state.memory)
         epoch = len(rows) / len(problem.task.training)
         factor = halved(number * epoch, self.halving_epochs)
         controls = problem.limits.tensor(torch.as_tensor(state.theta)).to(batch.inputs.dtype)
@@ -119,7 +119,7 @@ class Dat(Method):
         known = torch.as_tensor(weights).to(batch.inputs.dtype)
         correction = networks.correction(known) if warm else None
         slope = batch.task_gradient(problem, state.theta, correction)
-        theta, task_memory = self.update.apply(state.theta, slope, _under(_TASK, state), factor)
+        theta, task_memory = self.update.apply(state.theta, slope, under(_TASK, state.memory), factor)
         memory = {
             "shapes": state.memory["shapes"],
             "weights": weights,
@@ -148,9 +148,3 @@ def _dissimilarity(
         for k, reading in batch.measured.items()
     ]
     return torch.stack(terms).sum()
-
-
-def _under(prefix: str, state: State) -> dict[str, Array]:
-    return {
-        name.removeprefix(prefix): values for name, values in state.memory.items() if name.startswith(prefix)
-    }

@@ -71,7 +71,7 @@ class Dfa(Method):
 
     def cost(self, problem: Problem) -> int:
         """See `Method`."""
-        return problem.asking.cost(min(self.batch, len(problem.task.training)))
+        return problem.batch_cost(self.batch)
 
     def begin(self, problem: Problem, theta: Array) -> State:
         """See `Method`."""

@@ -66,7 +66,7 @@ class FiniteDifferences(Method):
             queries += 2 + int(self.sides == 1)
         elif self.sides == 1:
             queries += 1
-        return queries * problem.asking.cost(min(self.batch, len(problem.task.training)))
+        return queries * problem.batch_cost(self.batch)
 
     def begin(self, problem: Problem, theta: Array) -> State:
         """See `Method`; what is remembered is h."""

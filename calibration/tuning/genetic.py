@@ -61,7 +61,7 @@ class Genetic(Method):
 
     def cost(self, problem: Problem) -> int:
         """See `Method`."""
-        return self.population * problem.asking.cost(min(self.batch, len(problem.task.training)))
+        return self.population * problem.batch_cost(self.batch)
 
     def step(self, problem: Problem, state: State, number: int) -> Steps:
         """See `Method`."""

@@ -159,10 +159,9 @@ class Gift(Method):
 
     def cost(self, problem: Problem) -> int:
         """See `Method`."""
-        training, asking = len(problem.task.training), problem.asking
-        once = asking.cost(min(self.batch, training))
-        searched = (LineSearch(self.doublings).most + (self.corrector > 0)) * once
-        return max(searched, asking.cost(self.repeats * min(self.repeated, training)))
+        searched = (LineSearch(self.doublings).most + (self.corrector > 0)) * problem.batch_cost(self.batch)
+        repeated = self.repeats * min(self.repeated, len(problem.task.training))
+        return max(searched, problem.asking.cost(repeated))
 
     def begin(self, problem: Problem, theta: Array) -> State:
         """See `Method`."""

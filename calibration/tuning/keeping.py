@@ -11,7 +11,7 @@ from torch import Tensor
 
 from calibration.device import Array, Device, Waiting
 from calibration.errors import CalibrationError, NotFinite, PlanError, ReadingFailed
-from calibration.tuning.method import ProbeQuery, Problem
+from calibration.tuning.method import ProbeQuery, Problem, under
 from calibration.tuning.paired import Paired, compared
 from calibration.tuning.readout import CorrectedReadout, ReadoutChange
 from calibration.tuning.tuner import Snapshot, Tuner, TuningStep
@@ -380,8 +380,7 @@ class Keeper:
         if "reference.losses" in arrays:
             self._reference = _Seen(*(torch.as_tensor(arrays[f"reference.{key}"]) for key in _PARTS))
         if facts["tuning"] is not None:
-            own = {name.removeprefix(_TUNING): a for name, a in arrays.items() if name.startswith(_TUNING)}
-            self._tuned = Snapshot(own, facts["tuning"])
+            self._tuned = Snapshot(under(_TUNING, arrays), facts["tuning"])
 
 
 _PARTS = ("outputs", "losses", "scores")

@@ -45,6 +45,10 @@ class Problem:
         n = len(self.task.training)
         return self.rng(step, 1).choice(n, min(size, n), replace=False)
 
+    def batch_cost(self, size: int) -> int:
+        """Readings that a batch of `size`, as `batch` draws it, takes."""
+        return self.asking.cost(min(size, len(self.task.training)))
+
     def outputs(self, rows: Rows, theta: Tensor) -> Tensor:
         """What the model answers to training examples under `theta` (n,), differentiable."""
         inputs = torch.as_tensor(self.task.training.inputs[rows])
@@ -182,6 +186,11 @@ class State:
 
     theta: Array
     memory: Mapping[str, Array] = field(default_factory=dict)
+
+
+def under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Those of `arrays` whose names begin with `prefix`, by the rest of their names."""
+    return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
 
 
 @dataclass(frozen=True, eq=False)

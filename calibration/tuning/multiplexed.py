@@ -98,7 +98,7 @@ class MultiplexedGradientDescent(Method):
             queries += min(window, math.ceil((window - 1) / self.tau_x) + 1)
         elif window % self.tau_x and self.tau_x % window:
             queries += 2  # a tick at either end of the window may be alone with its examples
-        return queries * problem.asking.cost(min(self.batch, len(problem.task.training)))
+        return queries * problem.batch_cost(self.batch)
 
     def step(self, problem: Problem, state: State, number: int) -> Steps:
         """See `Method`."""

@@ -83,7 +83,7 @@ class ParameterShift(Method):
     def cost(self, problem: Problem) -> int:
         """See `Method`."""
         queries = 3 + 2 * block_size(len(self._tuned(problem.limits)), self.parameters)
-        return queries * problem.asking.cost(min(self.batch, len(problem.task.training)))
+        return queries * problem.batch_cost(self.batch)
 
     def step(self, problem: Problem, state: State, number: int) -> Steps:
         """See `Method`; raises PlanError where powers turn out to be no sinusoids."""

@@ -57,7 +57,7 @@ class Pat(Method):
 
     def cost(self, problem: Problem) -> int:
         """See `Method`."""
-        return problem.asking.cost(min(self.batch, len(problem.task.training)))
+        return problem.batch_cost(self.batch)
 
     def step(self, problem: Problem, state: State, number: int) -> Steps:
         """See `Method`."""

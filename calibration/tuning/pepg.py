@@ -52,7 +52,7 @@ class Pepg(Method):
 
     def cost(self, problem: Problem) -> int:
         """See `Method`."""
-        return 2 * self.pairs * problem.asking.cost(min(self.batch, len(problem.task.training)))
+        return 2 * self.pairs * problem.batch_cost(self.batch)
 
     def begin(self, problem: Problem, theta: Array) -> State:
         """See `Method`."""

@@ -14,7 +14,7 @@ from calibration.device import Array, Device
 from calibration.errors import PlanError
 from calibration.tuning.method import Answer, Method, Problem, Query, State, Stepped, Steps
 from calibration.tuning.task import Examples
-from calibration.tuning.updates import Update
+from calibration.tuning.updates import Update, falling
 
 Contrast = Literal["classes", "labels"]
 
@@ -110,9 +110,8 @@ class Phyll(Method):
 
     def cost(self, problem: Problem) -> int:
         """See `Method`."""
-        size = min(self.batch, len(problem.task.training))
         each = 3 if self.contrast == "labels" else 1
-        return 2 * self.directions * each * problem.asking.cost(size)
+        return 2 * self.directions * each * problem.batch_cost(self.batch)
 
     def step(self, problem: Problem, state: State, number: int) -> Steps:
         """See `Method`."""
@@ -125,7 +124,7 @@ class Phyll(Method):
             slopes = (above - below) / (2.0 * self.perturbation * self.directions)
             gradient += slopes[layer] * signs
             losses += [above, below]
-        fall = ((1.0 + self.stability) / (number + 1.0 + self.stability)) ** 0.602
+        fall = falling(number, 1.0 + self.stability)
         theta, memory = self.update.apply(state.theta, gradient, state.memory, fall)
         means = np.mean(losses, axis=0)
         figures = {f"local{k}": float(loss) for k, loss in enumerate(means[:-1])}

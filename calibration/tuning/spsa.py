@@ -9,7 +9,7 @@ import numpy as np
 from calibration.errors import PlanError
 from calibration.tuning.method import Method, Problem, Query, State, Stepped, Steps
 from calibration.tuning.paired import compared
-from calibration.tuning.updates import Update
+from calibration.tuning.updates import Update, falling
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,7 @@ class Spsa(Method):
 
     def cost(self, problem: Problem) -> int:
         """See `Method`."""
-        size = min(self.batch, len(problem.task.training))
-        return (2 * self.directions + int(self.blocking)) * problem.asking.cost(size)
+        return (2 * self.directions + int(self.blocking)) * problem.batch_cost(self.batch)
 
     def step(self, problem: Problem, state: State, number: int) -> Steps:
         """See `Method`."""
@@ -64,7 +63,7 @@ class Spsa(Method):
             below = yield Query(centre - apart * signs, rows)
             gradient += above.minus(below) / (2.0 * apart * self.directions) * signs
             losses += [above.placed(above.losses), below.placed(below.losses)]
-        fall = ((1.0 + self.stability) / (number + 1.0 + self.stability)) ** 0.602
+        fall = falling(number, 1.0 + self.stability)
         theta, memory = self.update.apply(state.theta, gradient, state.memory, fall)
         before = sum(losses[1:], start=losses[0]) / len(losses)
         figures = {"gradient": float(np.linalg.norm(gradient))}

@@ -18,7 +18,7 @@ from calibration.errors import (
     PlanError,
     ReadingFailed,
 )
-from calibration.tuning.method import Method, ProbeQuery, Problem, State, Stepped
+from calibration.tuning.method import Method, ProbeQuery, Problem, State, Stepped, under
 from calibration.tuning.paired import Paired, compared
 
 
@@ -220,12 +220,7 @@ class Tuner:
         self._number, self._spent = facts["number"], facts["spent"]
         self._failed, self._checked = facts["failed"], facts["checked"]
         self.curve = [Check(**check) for check in facts["curve"]]
-        memory = {
-            name.removeprefix("memory."): values
-            for name, values in arrays.items()
-            if name.startswith("memory.")
-        }
-        self._state, self._best = State(arrays["theta"], memory), arrays["best"]
+        self._state, self._best = State(arrays["theta"], under("memory.", arrays)), arrays["best"]
         losses = arrays.get("best_losses")
         self._best_losses = None if losses is None else torch.as_tensor(losses)
 

@@ -39,8 +39,8 @@ class Update:
             raise PlanError(f"fall {self.fall}: a number of steps, 0 for a steady rate")
 
     def factor(self, number: int) -> float:
-        """Of the rate in step `number`: (1 + number / fall)^-0.602, Spall's gain for noisy gradients."""
-        return (1.0 + number / self.fall) ** -0.602 if self.fall else 1.0
+        """Of the rate in step `number`; see `falling`."""
+        return falling(number, self.fall) if self.fall else 1.0
 
     def apply(
         self, theta: Array, gradient: Array, memory: Mapping[str, Array], factor: float = 1.0
@@ -68,6 +68,11 @@ class Update:
         state = optimizer.state[parameter]
         after = {name: state[name].numpy().copy() for name in _MEMORY[self.rule]}
         return parameter.detach().numpy().copy(), after
+
+
+def falling(number: int, after: float) -> float:
+    """Spall's gain for noisy gradients in step `number`: (1 + number / after)^-0.602."""
+    return (1.0 + number / after) ** -0.602
 
 
 def halved(passed: float, every: float) -> float:

@@ -30,13 +30,11 @@ class TuningLab:
         device: connected.
         problem: what methods know.
         start: controls, (n,), in their unit.
-        notes: what is worth telling of them.
     """
 
     device: Device
     problem: Problem
     start: Array
-    notes: tuple[str, ...] = ()
 
 
 @contextmanager
