@@ -45,25 +45,9 @@ class OneStage(StagedModel):
         """See `StagedModel`: all of them."""
         return (controls,)
 
-    def enter(self, inputs: Tensor) -> Tensor:
-        """See `StagedModel`: the inputs themselves."""
-        return inputs
-
     def stage(self, k: int, state: Tensor, part: Tensor) -> Tensor:
         """See `StagedModel`: the whole model."""
         return self.forward(state, part)
-
-    def onward(self, k: int, state: Tensor) -> Tensor:
-        """See `StagedModel`: nothing follows."""
-        return state
-
-    def seen(self, k: int, state: Tensor) -> Tensor:
-        """See `StagedModel`: everything."""
-        return state
-
-    def measured(self, k: int, state: Tensor, reading: Tensor) -> Tensor:
-        """See `StagedModel`: the reading."""
-        return reading
 
 
 def in_stages(model: Model) -> StagedModel:

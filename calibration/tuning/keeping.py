@@ -13,6 +13,7 @@ from calibration.device import Array, Device, Waiting
 from calibration.errors import CalibrationError, NotFinite, PlanError, ReadingFailed
 from calibration.tuning.method import ProbeQuery, Problem, under
 from calibration.tuning.paired import Paired, compared
+from calibration.tuning.probed import Probed
 from calibration.tuning.readout import CorrectedReadout, ReadoutChange
 from calibration.tuning.tuner import Snapshot, Tuner, TuningStep
 from calibration.tuning.watch import READOUT, KeepingPlan, Look, Retuning, Rung
@@ -21,20 +22,10 @@ Wait = Callable[[float], None]
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
-    """One reading of the probe set, nan where a sample was not usable."""
+class _Seen(Probed):
+    """A reading of the probe set with what was read, (samples, n_out)."""
 
     outputs: Tensor
-    losses: Tensor
-    scores: Tensor
-
-    @property
-    def loss(self) -> float:
-        return float(self.losses.nanmean())
-
-    @property
-    def score(self) -> float:
-        return float(self.scores.nanmean())
 
 
 class Keeper:
@@ -250,9 +241,7 @@ class Keeper:
             usable = answer.reading.usable
             outputs = torch.full_like(answer.reading.outputs, math.nan)
             outputs[usable] = answer.reading.outputs[usable]
-            losses, scores = torch.full((2, len(rows)), math.nan, dtype=torch.float64)
-            losses[usable], scores[usable] = answer.losses, answer.scores
-            passes.append(_Seen(outputs, losses, scores))
+            passes.append(_Seen(answer.placed(answer.losses), answer.placed(answer.scores), outputs))
         return _Seen(*(torch.stack([getattr(one, key) for one in passes]).nanmean(dim=0) for key in _PARTS))
 
     def _record(self, look: Look, retuning: Retuning | None = None) -> Look:
@@ -383,6 +372,6 @@ class Keeper:
             self._tuned = Snapshot(under(_TUNING, arrays), facts["tuning"])
 
 
-_PARTS = ("outputs", "losses", "scores")
+_PARTS = ("losses", "scores", "outputs")
 _TUNING = "tuning."
 _LEAST_GAIN = 0.05  # below this share of what it was, an output is lost rather than weaker

@@ -20,6 +20,7 @@ from calibration.errors import (
 )
 from calibration.tuning.method import Method, ProbeQuery, Problem, State, Stepped, under
 from calibration.tuning.paired import Paired, compared
+from calibration.tuning.probed import Probed
 
 
 @dataclass(frozen=True)
@@ -305,7 +306,7 @@ class Tuner:
         self._checked = self._spent
         return self._record(known, verdict, word)
 
-    def _record(self, known: "_Probed", verdict: Paired, word: str) -> Check:
+    def _record(self, known: Probed, verdict: Paired, word: str) -> Check:
         check = Check(
             self._spent, known.loss, known.score, known.score_error, word, verdict.difference, verdict.error
         )
@@ -315,7 +316,7 @@ class Tuner:
     def _halves(self) -> list[np.ndarray[Any, np.dtype[np.intp]]]:
         return [rows for rows in np.array_split(np.arange(len(self.problem.task.probe)), 2) if len(rows)]
 
-    def _pair(self, candidate: Array, incumbent: Array) -> tuple["_Probed", "_Probed"]:
+    def _pair(self, candidate: Array, incumbent: Array) -> tuple[Probed, Probed]:
         """Both read on the probe set, in turns and the turns reversed: a steady drift cancels."""
         read: dict[bool, list[tuple[Tensor, Tensor]]] = {True: [], False: []}
         turn = True
@@ -325,7 +326,7 @@ class Tuner:
                     theta = candidate if which else incumbent
                     read[which].append(self._probe(theta, rows))
                 turn = not turn
-        return _Probed.of(read[True]), _Probed.of(read[False])
+        return Probed.of(read[True]), Probed.of(read[False])
 
     def _probe(self, theta: Array, rows: np.ndarray[Any, np.dtype[np.intp]]) -> tuple[Tensor, Tensor]:
         before = self.device.cost.readings
@@ -334,28 +335,3 @@ class Tuner:
         finally:
             self._spent += self.device.cost.readings - before
         return answer.placed(answer.losses), answer.placed(answer.scores)
-
-
-@dataclass(frozen=True, eq=False)
-class _Probed:
-    """Losses and scores of the probe set, nan where a reading was not usable."""
-
-    losses: Tensor
-    scores: Tensor
-
-    @classmethod
-    def of(cls, read: list[tuple[Tensor, Tensor]]) -> "_Probed":
-        return cls(torch.cat([losses for losses, _ in read]), torch.cat([scores for _, scores in read]))
-
-    @property
-    def loss(self) -> float:
-        return float(self.losses.nanmean())
-
-    @property
-    def score(self) -> float:
-        return float(self.scores.nanmean())
-
-    @property
-    def score_error(self) -> float:
-        known = self.scores[torch.isfinite(self.scores)]
-        return float(known.std()) / math.sqrt(len(known)) if len(known) > 1 else math.inf

@@ -144,10 +144,6 @@ class DopantNetwork(StagedModel):
         """See `StagedModel`."""
         return torch.split(controls, [sum(sizes) for sizes in self._sizes], dim=-1)
 
-    def enter(self, inputs: Tensor) -> Tensor:
-        """See `StagedModel`: the voltages themselves."""
-        return inputs
-
     def stage(self, k: int, state: Tensor, part: Tensor) -> Tensor:
         """See `StagedModel`: the currents of layer `k`."""
         each = torch.split(part, self._sizes[k], dim=-1)
@@ -158,14 +154,6 @@ class DopantNetwork(StagedModel):
         """See `StagedModel`: currents become voltages."""
         volts: Tensor = self.between[k](state)
         return volts
-
-    def seen(self, k: int, state: Tensor) -> Tensor:
-        """See `StagedModel`: everything."""
-        return state
-
-    def measured(self, k: int, state: Tensor, reading: Tensor) -> Tensor:
-        """See `StagedModel`: the reading."""
-        return reading
 
 
 @dataclass(frozen=True)

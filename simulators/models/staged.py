@@ -13,7 +13,8 @@ class StagedModel(Model):
 
     Methods that put measured states in place of modelled ones (physics-aware, dual adaptive, layer-wise training)
     walk through the stages themselves. `fused` keeps what a reading does not tell, such as the phase of a field.
-    Composed, the stages are the model: `forward` and `chained` agree.
+    Composed, the stages are the model: `forward` and `chained` agree. Unless a model says otherwise, its states are
+    what is read of them, the first one the inputs, and nothing is between the stages.
     """
 
     @property
@@ -25,25 +26,25 @@ class StagedModel(Model):
     def parts(self, controls: Tensor) -> Sequence[Tensor]:
         """The controls (..., n_controls) of the whole, parted into those of each stage."""
 
-    @abstractmethod
     def enter(self, inputs: Tensor) -> Tensor:
         """The state in front of the first stage, of `inputs` (..., n_inputs)."""
+        return inputs
 
     @abstractmethod
     def stage(self, k: int, state: Tensor, part: Tensor) -> Tensor:
         """The state behind stage `k`, of the one in front of it and the stage's controls."""
 
-    @abstractmethod
     def onward(self, k: int, state: Tensor) -> Tensor:
         """The state in front of stage `k` + 1, of the one behind stage `k`: what no control acts on."""
+        return state
 
-    @abstractmethod
     def seen(self, k: int, state: Tensor) -> Tensor:
         """What is read of a state behind stage `k`, (..., n); behind the last, the outputs."""
+        return state
 
-    @abstractmethod
     def measured(self, k: int, state: Tensor, reading: Tensor) -> Tensor:
         """The state behind stage `k` of which `reading` is seen, and which is like `state` otherwise."""
+        return reading
 
     def fused(self, k: int, state: Tensor, reading: Tensor) -> Tensor:
         """`measured`, for which gradients are those of `state`."""

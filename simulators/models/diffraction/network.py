@@ -161,10 +161,6 @@ class DiffractiveNetwork(StagedModel):
         behind: Tensor = self.detectors(_powers(field)) if k == self.design.planes - 1 else field
         return behind
 
-    def onward(self, k: int, state: Tensor) -> Tensor:
-        """See `StagedModel`: nothing is between the stages."""
-        return state
-
     def seen(self, k: int, state: Tensor) -> Tensor:
         """See `StagedModel`: powers, row by row; behind the last plane, of the detectors."""
         return state if k == self.design.planes - 1 else _powers(state).flatten(-2)

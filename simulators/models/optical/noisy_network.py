@@ -136,42 +136,23 @@ class NoisyNetwork(StagedModel):
 
     def parts(self, controls: Tensor) -> Sequence[Tensor]:
         """See `StagedModel`: weights and biases of each layer."""
+        if controls.shape[-1] != self.n_controls:
+            raise ModelError(f"{controls.shape[-1]} controls; the network has {self.n_controls}")
         return torch.split(controls, self.sizes, dim=-1)
-
-    def enter(self, inputs: Tensor) -> Tensor:
-        """See `StagedModel`: the inputs themselves."""
-        return inputs
 
     def stage(self, k: int, state: Tensor, part: Tensor) -> Tensor:
         """See `StagedModel`: layer `k` with its activation, free of noise."""
-        outputs, inputs = self.shapes[k]
-        weights, biases = torch.split(part, [outputs * inputs, outputs], dim=-1)
-        values = _weighted(state, weights.reshape(*part.shape[:-1], outputs, inputs)) + biases
-        return self.activations[k](values)
-
-    def onward(self, k: int, state: Tensor) -> Tensor:
-        """See `StagedModel`: nothing is between the layers."""
-        return state
-
-    def seen(self, k: int, state: Tensor) -> Tensor:
-        """See `StagedModel`: everything."""
-        return state
-
-    def measured(self, k: int, state: Tensor, reading: Tensor) -> Tensor:
-        """See `StagedModel`: the reading."""
-        return reading
+        weights, biases = self._weights(k, part)
+        return self.activations[k](_weighted(state, weights) + biases)
 
     def layers_of(self, controls: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Weights (..., out, in) and biases (..., out) of each layer from controls (..., n_controls)."""
-        if controls.shape[-1] != self.n_controls:
-            raise ModelError(f"{controls.shape[-1]} controls; the network has {self.n_controls}")
-        parts = []
-        for (outputs, inputs), part in zip(
-            self.shapes, torch.split(controls, self.sizes, dim=-1), strict=True
-        ):
-            weights, biases = torch.split(part, [outputs * inputs, outputs], dim=-1)
-            parts.append((weights.reshape(*part.shape[:-1], outputs, inputs), biases))
-        return parts
+        return [self._weights(k, part) for k, part in enumerate(self.parts(controls))]
+
+    def _weights(self, k: int, part: Tensor) -> tuple[Tensor, Tensor]:
+        outputs, inputs = self.shapes[k]
+        weights, biases = torch.split(part, [outputs * inputs, outputs], dim=-1)
+        return weights.reshape(*part.shape[:-1], outputs, inputs), biases
 
     def initial(self, generator: torch.Generator) -> Tensor:
         """Controls (n_controls,) to start training from: Glorot's weights, no biases."""
